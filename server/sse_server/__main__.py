@@ -1,0 +1,99 @@
+"""`sse-server`: run the standalone server until SIGTERM, SIGINT, or the end of standard input if so asked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from sse_server.app import MAX_BUFFER_BYTES, Server
+from sse_server.config import Config, ConfigError, read_config
+from sse_server.errors import ServerError
+from sse_server.sources.local import LocalSource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BACKLOG = 4096
+logger = logging.getLogger("sse_server")
+
+
+async def serve(config: Config) -> None:
+    """Listen, announce the URL, and serve until told to end; then end the runs gracefully."""
+    server = Server(config)
+    sockets = bind_sockets(config.port, config.host, backlog=BACKLOG)
+    http = HTTPServer(server.application(), max_buffer_size=MAX_BUFFER_BYTES, idle_connection_timeout=75)
+    http.add_sockets(sockets)
+    url = f"http://{_bracketed(config.host)}:{sockets[0].getsockname()[1]}"
+    if config.ready_file:
+        _announce(Path(config.ready_file), url)
+    print(f"sse-server listens on {url} (model: {config.model})", flush=True)  # noqa: T201 - for whoever started it
+    warming = asyncio.create_task(_warm_up(server, config.model))
+    await _until_told(exit_with_stdin=config.exit_with_stdin)
+    logger.info("ending: %d runs", server.services.runs.running)
+    http.stop()
+    warming.cancel()
+    await server.close()
+    await http.close_all_connections()
+
+
+async def _warm_up(server: Server, model: str) -> None:
+    """Load the model before the first question asks for it."""
+    source = server.models.source_of(model)
+    if isinstance(source, LocalSource):
+        try:
+            await source.start()
+        except ServerError as error:
+            logger.warning("%s", error)
+
+
+async def _until_told(*, exit_with_stdin: bool) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, told.set)
+    if exit_with_stdin:
+        loop.add_reader(sys.stdin.fileno(), _watch_stdin, told)
+    await told.wait()
+
+
+def _watch_stdin(told: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        told.set()
+
+
+def _announce(path: Path, url: str) -> None:
+    """Write the URL whole: whoever waits for the file never sees half of it."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(url, "utf-8")
+    draft.replace(path)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the settings and serve; settings that do not fit end with a message and status 2."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        config = read_config(sys.argv[1:] if arguments is None else arguments)
+        asyncio.run(serve(config))
+    except (ConfigError, ServerError) as error:
+        sys.exit(f"sse-server: {error}")
+    except OSError as error:
+        sys.exit(f"sse-server: cannot listen: {error}. Choose another --port or --host.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Flags, environment variables and a config file, in that order of precedence, into one frozen Config."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ENV_PREFIX = "SSE_SERVER_"
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class ConfigError(Exception):
+    """The settings contradict each other or cannot be read; the message says which and what to do."""
+
+
+class Config(msgspec.Struct, frozen=True):
+    """Settings of a server. Times in seconds, sizes in the unit of their name."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    model: str = "local"
+    log: str = "memory"
+    heartbeat_s: float = 20.0
+    max_question_length: int = 10_000
+    max_runs: int = 64
+    unread_limit_s: float = 300.0
+    expire_s: float = 3600.0
+    send_timeout_s: float = 30.0
+    token_file: str = ""
+    ready_file: str = ""
+    allow_origin: tuple[str, ...] = ()
+    insecure: bool = False
+    exit_with_stdin: bool = False
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host in LOOPBACK_HOSTS
+
+    def token(self) -> str | None:
+        """Return the token of the token file, None when there is none."""
+        if not self.token_file:
+            return None
+        try:
+            token = Path(self.token_file).read_text("utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"cannot read the token file: {error}") from error
+        if not token:
+            raise ConfigError("the token file is empty; put one random token into it")
+        return token
+
+
+_HELP = {
+    "host": "address to listen on",
+    "port": "port to listen on; 0 picks a free one",
+    "model": "model of questions that name none: local, path/to/model.gguf, or synthetic:…",
+    "log": "where events are kept: memory",
+    "heartbeat_s": "seconds without a write until a ping is sent",
+    "max_question_length": "longest question, in characters",
+    "max_runs": "most runs at once",
+    "unread_limit_s": "seconds after which a run that nobody reads is ended",
+    "expire_s": "seconds that a finished stream is kept",
+    "send_timeout_s": "seconds after which a reader that takes no bytes is given up",
+    "token_file": "file with the bearer token that requests must carry",
+    "ready_file": "file to write the server's URL into once it listens",
+    "allow_origin": "origin of pages that may ask from elsewhere, such as https://lab.example or http://localhost:*",
+    "insecure": "allow a host other than loopback without a token",
+    "exit_with_stdin": "end when standard input is closed, so that the server ends with its parent",
+}
+
+
+def read_config(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Config:
+    """Return the settings; raises ConfigError, or SystemExit for `--help` and unknown flags."""
+    chosen = vars(_parser().parse_args(arguments))
+    path = chosen.pop("config", None) or environment.get(f"{ENV_PREFIX}CONFIG")
+    values = _from_file(Path(path)) if path else {}
+    for field in msgspec.structs.fields(Config):
+        raw = environment.get(ENV_PREFIX + field.name.upper())
+        if raw is not None:
+            values[field.name] = raw.split(",") if field.name == "allow_origin" else raw
+    values.update(chosen)
+    try:
+        config = msgspec.convert(values, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"a setting is not valid: {error}") from error
+    _check(config)
+    return config
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "sse-server",
+        description="Stream LLM answers as server-sent events.",
+        epilog=f"Each flag is also an environment variable ({ENV_PREFIX}HEARTBEAT_S=5) and a key of the config file.",
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--config", metavar="FILE", help="TOML file with any of these settings")
+    for field in msgspec.structs.fields(Config):
+        flag = "--" + field.name.replace("_", "-")
+        text = f"{_HELP[field.name]} (default: {field.default!r})" if field.default else _HELP[field.name]
+        if isinstance(field.default, bool):
+            parser.add_argument(flag, action="store_true", help=text)
+        elif field.name == "allow_origin":
+            parser.add_argument(flag, action="append", metavar="ORIGIN", help=text)
+        else:
+            parser.add_argument(flag, metavar=field.name.rpartition("_")[2].upper(), help=text)
+    return parser
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the config file {path.name}: {error}") from error
+    known = {field.name for field in msgspec.structs.fields(Config)}
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"the config file has an unknown key {name!r}; known are {', '.join(sorted(known))}")
+    return values
+
+
+def _check(config: Config) -> None:
+    if config.log != "memory":
+        raise ConfigError(f"the log {config.log!r} is not available; this version keeps events in memory only")
+    if not 0 <= config.port <= 65535:
+        raise ConfigError(f"the port must be from 0 to 65535; got {config.port}")
+    if min(config.heartbeat_s, config.send_timeout_s, config.unread_limit_s, config.expire_s) <= 0:
+        raise ConfigError("times must be greater than zero")
+    if min(config.max_runs, config.max_question_length) < 1:
+        raise ConfigError("max_runs and max_question_length must be at least 1")
+    if not config.on_loopback and not config.token_file and not config.insecure:
+        raise ConfigError(
+            f"host {config.host} can be reached from other machines and no token is set. Give --token-file FILE, "
+            "or --insecure if everyone who reaches it may ask."
+        )

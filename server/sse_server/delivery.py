@@ -1,0 +1,110 @@
+"""The bytes of one connection: hello, then batches of the log, with a ping whenever nothing was written for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sse_widget.protocol.events import PING_DATA, TEXT, Delta, Hello, dump, event_id
+from sse_widget.protocol.sse import Event, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sse_server.log.base import EventLog, StreamInfo
+
+PING = encode(Event("ping", msgspec.json.encode(PING_DATA).decode()))
+RETRY_MS = 300
+"""Floor of the client's reconnect delay; its own jitter comes on top."""
+
+
+class Counters:
+    """What the connections of this process did; read by `/health`."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.writes = 0
+        self.bytes_written = 0
+        self.pings = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    def opened(self) -> None:
+        """Count a connection that begins to stream."""
+        self.connections += 1
+        self.idle.clear()
+
+    def closed(self) -> None:
+        """Count the end of a connection."""
+        self.connections -= 1
+        if self.connections == 0:
+            self.idle.set()
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the figures by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, int)}
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Which part of a stream one connection reads. `once` ends it after the first batch."""
+
+    stream_id: str
+    after: int
+    once: bool = False
+
+
+class Delivery:
+    """Delivers to one connection: one loop over the next batch, the heartbeat and the send deadline.
+
+    `write` sends bytes and returns once the operating system has them; when it takes longer than `send_timeout_s` the
+    reader is given up by TimeoutError and comes back by its last event id.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        write: Callable[[bytes], Awaitable[None]],
+        counters: Counters,
+        *,
+        heartbeat_s: float,
+        send_timeout_s: float,
+    ) -> None:
+        self._log = log
+        self._write = write
+        self._counters = counters
+        self._heartbeat_s = heartbeat_s
+        self._send_timeout_s = send_timeout_s
+
+    async def send(self, data: bytes) -> None:
+        """Write and flush under the deadline."""
+        async with asyncio.timeout(self._send_timeout_s):
+            await self._write(data)
+        self._counters.writes += 1
+        self._counters.bytes_written += len(data)
+
+    async def run(self, reading: Reading) -> None:
+        """Deliver until the stream has ended (or once)."""
+        after = reading.after
+        while True:
+            batch = await self._log.read(reading.stream_id, after, self._heartbeat_s)
+            if batch.frames:
+                await self.send(b"".join(batch.frames))
+                after = batch.last
+            elif not batch.ended:
+                await self.send(PING)
+                self._counters.pings += 1
+            if batch.ended or reading.once:
+                return
+
+
+def greeting(hello: Hello) -> bytes:
+    """Return the first bytes of a connection: `retry:`, then hello with the id to resume from."""
+    frame = encode(Event("hello", dump(hello), event_id(hello.stream_id, hello.after)))
+    return b"retry: %d\n%b" % (RETRY_MS, frame)
+
+
+def snapshot(info: StreamInfo) -> bytes:
+    """Return the text so far as one delta with the id of the last event in it."""
+    return encode(Event(TEXT, dump(Delta(info.text)), event_id(info.stream_id, info.text_seq)))

@@ -1,0 +1,182 @@
+"""What the server refuses or reports, with its words in English and Arabic.
+
+Every code here is one of design.md section 9. A message says what happened and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from sse_widget.errors import SSEWidgetError
+from sse_widget.protocol.events import Error
+
+Lang = Literal["en", "ar"]
+
+
+class Words(msgspec.Struct, frozen=True):
+    """One message in both languages; `{name}` places are filled from the refusal."""
+
+    en: str
+    ar: str
+
+    def text(self, lang: Lang, values: dict[str, object]) -> str:
+        """Return the message in one language."""
+        return (self.ar if lang == "ar" else self.en).format_map(values)
+
+
+MESSAGES: dict[str, Words] = {
+    "question_required": Words(
+        'The question is missing or empty. Send it as "q", for example {{"q": "What is SSE?"}}.',
+        'السؤال غير موجود أو فارغ. أرسله في الحقل "q"، مثلًا {{"q": "ما هو البث؟"}}.',
+    ),
+    "question_too_long": Words(
+        "The question has {length} characters; at most {limit} are accepted. Shorten it.",
+        "يحتوي السؤال على {length} حرفًا، والحد الأقصى {limit}. اختصر السؤال.",
+    ),
+    "body_too_large": Words(
+        "The request body has {length} bytes; at most {limit} are accepted. Send less text.",
+        "حجم الطلب {length} بايت، والحد الأقصى {limit}. أرسل نصًا أقصر.",
+    ),
+    "bad_json": Words(
+        "The request body is not valid JSON ({detail}). Send one JSON object in UTF-8.",
+        "محتوى الطلب ليس JSON صالحًا ({detail}). أرسل كائن JSON واحدًا بترميز UTF-8.",
+    ),
+    "bad_utf8": Words(
+        "{name} is not valid UTF-8. Encode the text as UTF-8 (in a URL: percent-encoded UTF-8).",
+        "{name} ليس نص UTF-8 صالحًا. رمّز النص بترميز UTF-8 (وفي الرابط بترميز النسبة المئوية).",
+    ),
+    "bad_parameter": Words(
+        'The parameter "{name}" must be {want}; got {got}.',
+        'يجب أن تكون قيمة المعامل "{name}" {want}؛ وصلت القيمة {got}.',
+    ),
+    "unknown_parameter": Words(
+        'There is no parameter "{name}". Known ones: {known}.',
+        'لا يوجد معامل باسم "{name}". المعاملات المعروفة: {known}.',
+    ),
+    "unknown_model": Words(
+        'The model "{name}" is not offered here. Offered: {known}.',
+        'النموذج "{name}" غير متاح هنا. المتاح: {known}.',
+    ),
+    "bad_event_id": Words(
+        "The last event id is not one of this server's (<stream id>:<number>), or lies beyond the end of the "
+        "stream. Drop it to read from the start.",
+        "معرّف آخر حدث ليس من معرّفات هذا الخادم (‎<stream id>:<number>‎) أو يتجاوز نهاية البث. احذفه للقراءة من البداية.",
+    ),
+    "unauthorized": Words(
+        "This server needs a token. Send it as `Authorization: Bearer <token>`.",
+        "يتطلب هذا الخادم رمز دخول. أرسله في الترويسة `Authorization: Bearer <token>`.",
+    ),
+    "forbidden": Words(
+        "Not allowed: {detail}.",
+        "غير مسموح: {detail}.",
+    ),
+    "not_found": Words(
+        "There is no such stream. It may never have existed, or the server was restarted; ask again.",
+        "لا يوجد بث بهذا المعرّف. ربما لم يوجد قط أو أُعيد تشغيل الخادم؛ أعد السؤال.",
+    ),
+    "expired": Words(
+        "This stream has ended and is no longer kept. Ask again.",
+        "انتهى هذا البث ولم يعد محفوظًا. أعد السؤال.",
+    ),
+    "overloaded": Words(
+        "The server is busy with {count} runs. Try again in a few seconds.",
+        "الخادم مشغول بعدد {count} من الإجابات. أعد المحاولة بعد ثوانٍ.",
+    ),
+    "upstream_error": Words(
+        "The model failed: {detail}. Ask again; if it happens again, look at the server's log.",
+        "تعذّر على النموذج الإجابة: {detail}. أعد السؤال، وإن تكرر الخطأ فراجع سجل الخادم.",
+    ),
+    "upstream_timeout": Words(
+        "The model did not answer within {seconds} seconds. Ask again, or choose a smaller model.",
+        "لم يجب النموذج خلال {seconds} ثانية. أعد السؤال أو اختر نموذجًا أصغر.",
+    ),
+    "upstream_truncated": Words(
+        "The model's answer broke off before its end. What arrived is shown; ask again for the rest.",
+        "انقطعت إجابة النموذج قبل نهايتها. ما وصل معروض؛ أعد السؤال للحصول على الباقي.",
+    ),
+    "unread_limit": Words(
+        "The run was ended because nobody read it for {seconds} seconds. Ask again.",
+        "أُوقفت الإجابة لأن أحدًا لم يقرأها مدة {seconds} ثانية. أعد السؤال.",
+    ),
+    "shutdown": Words(
+        "The server is shutting down. Ask again when it is back.",
+        "الخادم قيد الإيقاف. أعد السؤال بعد عودته.",
+    ),
+    "internal": Words(
+        "Something went wrong in the server; its log says more. Ask again.",
+        "حدث خطأ داخل الخادم، وفي سجله تفاصيل أكثر. أعد السؤال.",
+    ),
+}
+
+CODES = {
+    "body_too_large": "question_too_long",
+    "bad_json": "invalid_request",
+    "bad_utf8": "invalid_request",
+    "bad_parameter": "invalid_request",
+    "unknown_parameter": "invalid_request",
+    "unknown_model": "invalid_request",
+    "bad_event_id": "invalid_request",
+}
+"""Messages whose public code is another one's name."""
+
+_STATUS = {
+    "question_required": 400,
+    "question_too_long": 413,
+    "invalid_request": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "expired": 410,
+    "overloaded": 503,
+    "shutdown": 503,
+}
+_RETRYABLE = {
+    "overloaded",
+    "shutdown",
+    "upstream_error",
+    "upstream_timeout",
+    "upstream_truncated",
+    "internal",
+}
+
+
+class ServerError(SSEWidgetError):
+    """A failure with a code, whose words are chosen when the reader's language is known.
+
+    `status` is the HTTP status of a refusal; a failure inside a running stream becomes its terminal `error` event.
+    """
+
+    def __init__(self, message_key: str, *, retry_after_s: int | None = None, **values: object) -> None:
+        code = CODES.get(message_key, message_key)
+        self.words = MESSAGES[message_key]
+        self.values = values
+        self.status = _STATUS.get(code, 500)
+        self.retry_after_s = retry_after_s
+        super().__init__(self.text("en"), code=code, retryable=code in _RETRYABLE)
+
+    def text(self, lang: Lang) -> str:
+        """Return the message in one language."""
+        return self.words.text(lang, self.values)
+
+    def event(self, lang: Lang) -> Error:
+        """Return the data of the `error` event."""
+        kind = "request" if self.status < 500 else "server"
+        return Error(self.text(lang), self.code, "upstream" if "upstream" in self.code else kind, self.retryable)
+
+
+def preferred_lang(accept_language: str) -> Lang:
+    """Return the supported language that an Accept-Language header weighs most (RFC 9110, 12.5.4)."""
+    best: tuple[float, Lang] = (0.0, "en")
+    for item in accept_language.split(","):
+        tag, _, parameter = item.partition(";")
+        name = tag.strip().lower().partition("-")[0]
+        weight = parameter.strip().removeprefix("q=")
+        try:
+            quality = float(weight) if weight else 1.0
+        except ValueError:
+            continue
+        if name in {"en", "ar"} and quality > best[0]:
+            best = (quality, "ar" if name == "ar" else "en")
+    return best[1]

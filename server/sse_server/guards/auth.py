@@ -1,0 +1,77 @@
+"""Who asks: principals from tokens and tickets, and the checks that keep foreign pages out of loopback servers."""
+
+from __future__ import annotations
+
+import hmac
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sse_server.errors import ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sse_server.guards.tickets import TicketOffice
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who asks. A ticket's principal has no name and reaches one stream; others reach all streams of their name."""
+
+    name: str | None
+    stream_id: str = ""
+    rights: frozenset[str] = frozenset({"start", "read", "stop", "tune"})
+
+    def require(self, right: str, stream_id: str = "") -> None:
+        """Raise `forbidden` or `not_found` unless this principal may."""
+        if right not in self.rights:
+            raise ServerError("forbidden", detail=f"this ticket does not allow to {right}")
+        if self.stream_id and self.stream_id != stream_id:
+            raise ServerError("not_found")
+
+
+class Gate:
+    """Decides who a request comes from. Without a token anyone who reaches the server is the one local principal."""
+
+    def __init__(self, token: str | None, tickets: TicketOffice) -> None:
+        self._token = token
+        self._tickets = tickets
+
+    def principal(self, authorization: str, ticket: str) -> Principal:
+        """Return the principal of these credentials, or raise `unauthorized`."""
+        scheme, _, value = authorization.partition(" ")
+        value = value.strip()
+        if scheme.lower() == "bearer" and self.accepts(value):
+            return Principal("owner")
+        ticket = ticket or (value if scheme.lower() == "ticket" else "")
+        if ticket:
+            claim = self._tickets.check(ticket)
+            if claim is None:
+                raise ServerError("unauthorized")
+            return Principal(None, claim.stream_id, claim.rights)
+        if self._token is None:
+            return Principal("owner")
+        raise ServerError("unauthorized")
+
+    def accepts(self, token: str) -> bool:
+        """Whether this is the server's token, compared in constant time."""
+        return self._token is not None and hmac.compare_digest(token.encode(), self._token.encode())
+
+
+def check_host(host: str) -> None:
+    """Refuse a Host that is no name of this machine: a loopback server reached by one is being rebound by DNS."""
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        name = None
+    if name not in LOOPBACK_NAMES:
+        raise ServerError("forbidden", detail="the Host header is not localhost, 127.0.0.1 or [::1]")
+
+
+def origin_allowed(origin: str, own: str, allowed: Sequence[str]) -> bool:
+    """Whether a page of this origin may ask: the server's own pages and those listed (`*` matches any port)."""
+    return origin == own or any(fnmatchcase(origin, pattern) for pattern in allowed)

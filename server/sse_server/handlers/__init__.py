@@ -1,0 +1,1 @@
+"""Thin shells between HTTP and the runs: they read requests, call, and write."""

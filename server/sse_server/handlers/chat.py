@@ -1,0 +1,74 @@
+"""`/api/v1/stream/chat`: a question starts a run and streams it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sse_server.errors import ServerError
+from sse_server.guards.validation import body_fields, read_chat, read_connection
+from sse_server.handlers.base import Route, refusing
+from sse_server.log.base import StreamMeta
+
+if TYPE_CHECKING:
+    from sse_server.guards.validation import Connection
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+class ChatHandler(Route):
+    """Starts a run. The same idempotency key is the same run; with Last-Event-ID no run is ever started."""
+
+    streams = ("GET", "POST")
+
+    @refusing
+    async def get(self) -> None:
+        """For curl and native EventSource."""
+        await self._chat(self.fields())
+
+    @refusing
+    async def post(self) -> None:
+        """For clients that keep questions out of access logs."""
+        await self._chat({**self.fields(), **body_fields(self.request.body)})
+
+    async def _chat(self, fields: dict[str, Any]) -> None:
+        place = self.last_event_id()
+        connection = read_connection(fields)
+        if place is not None:
+            info = await self.find(place[0], "read")
+            await self.follow(info, place[1], connection, resumed=True)
+            return
+        self.principal.require("start")
+        stream_id, created = await self._start(fields)
+        if self.wants_json:
+            self._answer_created(stream_id)
+        else:
+            await self._follow_new(stream_id, connection, created=created)
+
+    async def _start(self, fields: dict[str, Any]) -> tuple[str, bool]:
+        services = self.services
+        chat = read_chat(
+            fields,
+            default_model=services.config.model,
+            max_length=services.config.max_question_length,
+            lang=self.lang,
+        )
+        meta = StreamMeta(self.principal.name or "", chat.order.request.model, chat.conversation_id)
+        return await services.runs.start(chat.order, meta, self._key(fields))
+
+    def _key(self, fields: dict[str, Any]) -> str:
+        key = self.request.headers.get("Idempotency-Key") or fields.get("key", "")
+        if not isinstance(key, str) or (key and not _KEY.fullmatch(key)):
+            raise ServerError("bad_parameter", name="key", want="1 to 200 visible ASCII characters", got=f'"{key}"')
+        return key
+
+    def _answer_created(self, stream_id: str) -> None:
+        url = f"{self.services.prefix}/api/v1/stream/runs/{stream_id}"
+        self.set_header("Location", url)
+        self.set_header("X-Stream-Id", stream_id)
+        ticket = self.services.tickets.issue(stream_id)
+        self.send_json({"stream_id": stream_id, "url": url, "ticket": ticket}, 201)
+
+    async def _follow_new(self, stream_id: str, connection: Connection, *, created: bool) -> None:
+        info = await self.find(stream_id, "read")
+        await self.follow(info, 0, connection, resumed=not created)

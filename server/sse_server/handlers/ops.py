@@ -1,0 +1,50 @@
+"""Health, the server's clock, and the page that asks a question in any browser."""
+
+from __future__ import annotations
+
+import time
+
+import tornado.web
+
+from sse_server import __version__
+from sse_server.handlers.base import Route
+
+
+class HealthHandler(Route):
+    """Whether the server lives, and what it is doing; open to everyone who reaches it."""
+
+    async def prepare(self) -> None:
+        """No credentials: load balancers have none."""
+
+    async def get(self) -> None:
+        """Answer with figures of this process."""
+        services = self.services
+        self.send_json(
+            {
+                "status": "ok",
+                "version": __version__,
+                "node": services.node,
+                "model": services.config.model,
+                "runs": services.runs.running,
+                **services.counters.as_dict(),
+            }
+        )
+
+
+class ClockHandler(Route):
+    """The server's clocks, for estimating the offset to the reader's."""
+
+    async def get(self) -> None:
+        """Answer with nanoseconds of `time.monotonic_ns` and of Unix time."""
+        self.send_json({"monotonic_ns": time.monotonic_ns(), "unix_ns": time.time_ns()})
+
+
+class PageHandler(tornado.web.StaticFileHandler):
+    """The page `/` and its scripts. It holds no secret; what it asks is checked by the routes."""
+
+    def set_extra_headers(self, path: str) -> None:  # noqa: ARG002 - Tornado's signature
+        """Allow the page's own files only."""
+        self.set_header("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Cache-Control", "no-cache")

@@ -1,0 +1,39 @@
+"""`/api/v1/stream/runs/{id}`: attach to a run, stop it, tune it."""
+
+from __future__ import annotations
+
+from sse_server.errors import ServerError
+from sse_server.guards.validation import body_fields, read_connection, read_tuning
+from sse_server.handlers.base import Route, refusing
+
+
+class RunHandler(Route):
+    """One run, by its stream id."""
+
+    @refusing
+    async def get(self, stream_id: str) -> None:
+        """Read on from Last-Event-ID, else `after`, else a snapshot, else the start."""
+        connection = read_connection(self.fields(), alone=True)
+        place = self.last_event_id()
+        if place is not None and place[0] != stream_id:
+            raise ServerError("bad_event_id")
+        info = await self.find(stream_id, "read")
+        after = place[1] if place is not None else connection.after or 0
+        await self.follow(info, after, connection, resumed=place is not None or connection.after is not None)
+
+    @refusing
+    async def delete(self, stream_id: str) -> None:
+        """Stop the model."""
+        info = await self.find(stream_id, "stop")
+        if not info.ended:
+            await self.services.runs.stop(stream_id)
+        self.send_json({"stream_id": stream_id, "status": "ended" if info.ended else "stopping"}, 202)
+
+    @refusing
+    async def patch(self, stream_id: str) -> None:
+        """Change the knobs of a running answer."""
+        changes = read_tuning(body_fields(self.request.body))
+        info = await self.find(stream_id, "tune")
+        if not info.ended:
+            await self.services.runs.tune(stream_id, changes)
+        self.send_json({"stream_id": stream_id, "status": "ended" if info.ended else "tuned", "changes": changes}, 202)

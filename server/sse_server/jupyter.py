@@ -1,0 +1,102 @@
+"""The Jupyter Server extension: the same handlers under `{base_url}sse-widget/`, behind Jupyter's own auth.
+
+Browsers come with Jupyter's cookie or token and pass its XSRF and origin checks. Kernels come with a token that this
+extension mints; it opens these routes only. `SSE_WIDGET_URL` and `SSE_WIDGET_TOKEN` are set in the environment once the
+server listens, so that kernels inherit them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider, User
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado.web import authenticated
+
+from sse_server.app import ROUTES, Server
+from sse_server.config import read_config
+from sse_server.errors import ServerError
+from sse_server.guards.auth import Principal
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+    from sse_server.handlers.base import Route
+
+OWNER = "owner"
+SCRUBBED = ("q", "question", "key", "ticket")
+"""Query parameters that never reach Jupyter's log."""
+
+
+class JupyterAuth:
+    """Mixin in front of a route: admits by Jupyter's rules, or by the kernels' token."""
+
+    async def prepare(self: Any) -> None:
+        """Let a kernel in by its token, everyone else as Jupyter does."""
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.services.gate.accepts(token.strip()):
+            self.current_user = self._jupyter_current_user = User("kernel")
+            self.principal = Principal(OWNER)
+            return
+        answered = JupyterHandler.prepare(self, _redirect_to_login=False)
+        if isawaitable(answered):
+            await answered
+        if self._finished or self.request.method == "OPTIONS":
+            return
+        # Jupyter's own prepare demands a user only where `allow_unauthenticated_access` is off.
+        if self.current_user is None:
+            self.refuse(ServerError("unauthorized"))
+        elif not self.check_origin():
+            self.refuse(ServerError("forbidden", detail="pages of this origin may not ask"))
+        else:
+            self.principal = Principal(_owner(self.identity_provider, self.current_user))
+
+
+def _owner(provider: IdentityProvider, user: Any) -> str:
+    """Return the principal of a user: one for all where Jupyter itself knows only one, each its own elsewhere."""
+    if type(provider) in {IdentityProvider, PasswordIdentityProvider}:
+        return OWNER
+    return f"user:{user.username}"
+
+
+def _jupyter_route(route: type[Route]) -> type[Any]:
+    """Return a route on Jupyter's base class; what it does to a stream is untouched.
+
+    The decorators state for each method the decision that JupyterAuth.prepare takes: Jupyter checks that one was made.
+    """
+    members: dict[str, Any] = {"options": allow_unauthenticated(route.options)}
+    for name in ("get", "post", "delete", "patch"):
+        if name in vars(route):
+            members[name] = authenticated(vars(route)[name])
+    return type(f"Jupyter{route.__name__}", (JupyterAuth, route, JupyterHandler), members)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """Tell Jupyter Server where the extension is."""
+    return [{"module": "sse_server.jupyter"}]
+
+
+def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
+    """Add the routes."""
+    prefix = url_path_join(serverapp.base_url, "sse-widget")
+    token = secrets.token_urlsafe(32)
+    server = Server(read_config([]), prefix=prefix, token=token)
+    settings = serverapp.web_app.settings
+    settings["sse_widget_kernels"] = (prefix, token)
+    settings["extra_log_scrub_param_keys"] = [*settings.get("extra_log_scrub_param_keys", []), *SCRUBBED]
+    rules = [(prefix + path, _jupyter_route(route), {"services": server.services}) for path, route in ROUTES]
+    serverapp.web_app.add_handlers(".*$", rules)  # type: ignore[no-untyped-call]
+
+
+async def _start_jupyter_server_extension(serverapp: ServerApp) -> None:
+    """Hand the address to the kernels, now that the server listens."""
+    prefix, token = serverapp.web_app.settings["sse_widget_kernels"]
+    parts = urlsplit(serverapp.local_url)
+    os.environ["SSE_WIDGET_URL"] = urlunsplit((parts.scheme, parts.netloc, prefix, "", ""))
+    os.environ["SSE_WIDGET_TOKEN"] = token

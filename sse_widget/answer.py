@@ -1,0 +1,32 @@
+"""What an ask gives back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sse_widget.protocol.events import Metadata, TerminalState
+
+
+class Answer(str):
+    """The text of an answer, with how it ended (`done` or `stopped`), its stream, its question and what it used.
+
+    `metadata` is None when the server sent none, as for a run that was stopped.
+    """
+
+    __slots__ = ("metadata", "question", "state", "stream_id")
+
+    state: TerminalState
+    stream_id: str
+    question: str
+    metadata: Metadata | None
+
+    def __new__(
+        cls, text: str, *, state: TerminalState, stream_id: str, question: str, metadata: Metadata | None = None
+    ) -> Answer:
+        answer = super().__new__(cls, text)
+        answer.state = state
+        answer.stream_id = stream_id
+        answer.question = question
+        answer.metadata = metadata
+        return answer

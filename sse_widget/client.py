@@ -1,0 +1,187 @@
+"""The HTTP client of the server's routes (design.md section 5), and a reader for any other SSE server.
+
+    client = StreamClient("http://127.0.0.1:8765")
+    async for message in client.chat("What is a stream?"):
+        ...
+
+A client holds no connection of its own, so there is nothing to close: every call opens what it needs and drops it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+import msgspec
+
+from sse_widget.connection import Broken, Connection
+from sse_widget.endpoint import Endpoint, Request
+from sse_widget.errors import ConnectError
+from sse_widget.protocol.actions import SessionConfig
+from sse_widget.protocol.backoff import Backoff
+from sse_widget.protocol.sse import MAX_EVENT_BYTES
+from sse_widget.stream import Status, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx
+
+__all__ = ["Created", "Status", "Stream", "StreamClient"]
+
+EXCHANGE_TIMEOUT_S = 30.0
+"""For a whole request that answers with JSON, or with nothing: create, stop, tune."""
+
+_OF_CONNECTION = frozenset({"heartbeat_s", "trace", "fault"})
+
+
+class Created(msgspec.Struct, frozen=True):
+    """A run that was started. The ticket lets a browser read, stop and tune this one stream."""
+
+    stream_id: str
+    url: str
+    ticket: str = ""
+
+
+class StreamClient:
+    """Starts runs, reads them, stops and tunes them.
+
+    `url` is the server's base, such as `http://127.0.0.1:8765` or, in JupyterLab, the extension's
+    `…/sse-widget/`; `token` goes along as a bearer token. Attempts to reconnect are counted from the last progress.
+    `transport` replaces the network, and is not closed. Times are seconds here, as everywhere in Python's APIs.
+    """
+
+    def __init__(  # noqa: PLR0913 - settings, each by its name
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        reconnect: bool = True,
+        max_attempts: int = 10,
+        heartbeat_timeout_s: float = 45.0,
+        backoff: Backoff | None = None,
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        unit_random: Callable[[], float] = random.random,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._own = {"Authorization": f"Bearer {token}"} if token else {}
+        self._config = SessionConfig(
+            reconnect=reconnect,
+            max_attempts=max_attempts,
+            backoff=backoff or Backoff(),
+            heartbeat_timeout_ms=heartbeat_timeout_s * 1000.0,
+        )
+        self._max_event_bytes = max_event_bytes
+        self._random = unit_random
+        self._transport = transport
+
+    def __repr__(self) -> str:
+        return f"StreamClient({self.url!r})"
+
+    def chat(self, question: str, *, key: str = "", **params: Any) -> Stream:
+        """Ask, and return the stream of the answer; nothing is sent before it is iterated.
+
+        `params` are those of design.md section 5: model, max_tokens, temperature, seed, chunk_tokens, heartbeat_s
+        and so on. The same `key` is the same run, however often it is sent; without one, each call is a run.
+        """
+        of_run, query = _divided(params)
+        request = Request("POST", self._route("chat", query), _starting(key), _body(question, of_run))
+        return self._stream(request, self._own, self._config)
+
+    def attach(self, stream_id: str, *, after: int = 0, snapshot: bool = False, **params: Any) -> Stream:
+        """Return the stream of a run that exists, from the event after seq `after`.
+
+        With `snapshot`, its text so far comes as one delta. `params` are those of the connection, as heartbeat_s.
+        """
+        config = msgspec.structs.replace(self._config, stream_id=stream_id, after=after, snapshot=snapshot)
+        return self._stream(Request("GET", self._run(stream_id, params), {}), self._own, config)
+
+    def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        last_event_id: str = "",
+    ) -> Stream:
+        """Return a stream of any SSE server; `url` may be relative to the client's base.
+
+        A GET that ends is asked again with Last-Event-ID, as the HTML standard says; any other method is sent once.
+        The token goes along to the client's own origin only.
+        """
+        url = urljoin(f"{self.url}/", url)
+        own = self._own if urlsplit(url)[:2] == urlsplit(self.url)[:2] else {}
+        request = Request(method.upper(), url, dict(headers or {}), content)
+        config = msgspec.structs.replace(self._config, last_event_id=last_event_id, repeatable=request.method == "GET")
+        return self._stream(request, own, config)
+
+    async def create(self, question: str, *, key: str = "", **params: Any) -> Created:
+        """Start a run without reading it. Parameters as in `chat`.
+
+        A request whose answer was lost is repeated once, with the same key. Raises RemoteError when the server
+        refuses, ConnectError when there is no answer.
+        """
+        headers = {**self._own, **_starting(key), "Accept": "application/json"}
+        request = Request("POST", self._route("chat"), headers, _body(question, params))
+        try:
+            body = await self._exchange(request)
+        except Broken:
+            body = await self._exchange(request)
+        try:
+            return msgspec.json.decode(body, type=Created)
+        except msgspec.DecodeError as error:
+            raise ConnectError(f"{self.url} does not answer as this server does: {error}") from error
+
+    async def stop(self, stream_id: str) -> None:
+        """Stop a run: the model ends, and its stream with `done {reason: "stopped"}`."""
+        await self._exchange(Request("DELETE", self._run(stream_id), self._own))
+
+    async def tune(self, stream_id: str, **knobs: float) -> None:
+        """Turn the live knobs of a run: chunk_tokens, chunk_ms, delay_ms."""
+        headers = {**self._own, "Content-Type": "application/json"}
+        await self._exchange(Request("PATCH", self._run(stream_id), headers, msgspec.json.encode(knobs)))
+
+    async def _exchange(self, request: Request) -> bytes:
+        connection = Connection(self._transport)
+        try:
+            async with asyncio.timeout(EXCHANGE_TIMEOUT_S):
+                return await connection.exchange(request)
+        except TimeoutError as error:
+            raise ConnectError(f"{self.url} did not answer for {EXCHANGE_TIMEOUT_S:.0f} s") from error
+        finally:
+            await connection.aclose()
+
+    def _stream(self, start: Request, own_headers: Mapping[str, str], config: SessionConfig) -> Stream:
+        return Stream(
+            Endpoint(start, own_headers).request,
+            config,
+            self._random,
+            max_event_bytes=self._max_event_bytes,
+            transport=self._transport,
+        )
+
+    def _route(self, path: str, query: Mapping[str, Any] | None = None) -> str:
+        tail = f"?{urlencode(query)}" if query else ""
+        return f"{self.url}/api/v1/stream/{path}{tail}"
+
+    def _run(self, stream_id: str, query: Mapping[str, Any] | None = None) -> str:
+        return self._route(f"runs/{quote(stream_id, safe='')}", query)
+
+
+def _starting(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key or secrets.token_hex(16), "Content-Type": "application/json"}
+
+
+def _body(question: str, params: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode({"q": question, **params})
+
+
+def _divided(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the parameters of the run and those of the connection, which every later connection repeats."""
+    of_run = {name: value for name, value in params.items() if name not in _OF_CONNECTION}
+    return of_run, {name: value for name, value in params.items() if name in _OF_CONNECTION}

@@ -1,0 +1,220 @@
+"""One HTTP exchange at a time over httpx, the only module of the client that knows it.
+
+httpx's exceptions are translated here, once: `Broken` where another attempt may help, ConnectError where none will.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import time
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from sse_widget.errors import ConnectError, LimitExceeded, RemoteError, SSEWidgetError
+from sse_widget.protocol.actions import Head
+from sse_widget.protocol.events import CONTENT_TYPE
+from sse_widget.protocol.sse import Parser
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
+    from sse_widget.endpoint import Request
+
+CONNECT_TIMEOUT_S = 10.0
+"""For the TCP and TLS handshakes. Nothing else has a timeout here: the session's deadline rules."""
+
+MAX_REFUSAL_BYTES = 64 * 1024
+"""How much of the body of a refusal is read for its message."""
+
+_FINAL = (httpx.InvalidURL, httpx.LocalProtocolError, httpx.TooManyRedirects, httpx.UnsupportedProtocol)
+
+
+class Broken(ConnectError):
+    """A connection that could not be made, or broke; `reason` is one short word."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class _Refusal(msgspec.Struct):
+    """An `error` event's data, or a problem document (RFC 9457) with `code` as extension."""
+
+    message: str = ""
+    code: str = ""
+    detail: str = ""
+    title: str = ""
+
+
+class Connection:
+    """Opens one response after the other: `open`, then `read` until it returns no bytes, or `close` at any time.
+
+    `close` ends the response; `aclose` also the pool below it, unless `transport` was given from outside.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._transport = transport
+        self._http: httpx.AsyncClient | None = None
+        self._response: httpx.Response | None = None
+
+    async def open(self, request: Request) -> Head:
+        """Send the request and return the response head, for a refusal with what its body says.
+
+        Redirects are followed. Raises Broken, or ConnectError when the request can never succeed.
+        """
+        head = await self._send(request)
+        if head.status in {200, 204}:
+            return head
+        return _explained(head, await self._body())
+
+    async def exchange(self, request: Request) -> bytes:
+        """Send the request and return the body of its 2xx response, at most 64 KiB.
+
+        Raises RemoteError or ConnectError for any other status.
+        """
+        try:
+            head = await self._send(request)
+            body = await self._body()
+        finally:
+            await self.close()
+        if not 200 <= head.status < 300:
+            raise refusal(_explained(head, body))
+        return body
+
+    async def read(self) -> bytes:
+        """Return the next bytes as they arrived; empty at the end of the body."""
+        if self._response is None:
+            return b""
+        with _translated(str(self._response.url), "cut"):
+            return await anext(self._chunks, b"")
+
+    async def close(self) -> None:
+        """Drop the response that is open, if any."""
+        response, self._response = self._response, None
+        if response is not None:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Drop everything."""
+        await self.close()
+        http, self._http = self._http, None
+        if http is not None and self._transport is None:
+            await http.aclose()
+
+    def _client_for(self, url: str) -> httpx.AsyncClient:
+        if self._http is None:
+            self._http = httpx.AsyncClient(
+                transport=self._transport,
+                verify=_tls(),
+                timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S),
+                follow_redirects=True,
+                trust_env=not _is_loopback(url),  # no proxy of the environment can reach this machine's loopback
+                event_hooks={"response": [_check_redirect]},
+            )
+        return self._http
+
+    async def _send(self, request: Request) -> Head:
+        with _translated(request.url, "network"):
+            http = self._client_for(request.url)
+            outgoing = http.build_request(request.method, request.url, headers=request.headers, content=request.content)
+            self._response = await http.send(outgoing, stream=True)
+            self._chunks = self._response.aiter_bytes()
+            return _head(self._response)
+
+    async def _body(self) -> bytes:
+        body = bytearray()
+        while len(body) < MAX_REFUSAL_BYTES and (chunk := await self.read()):
+            body += chunk
+        return bytes(body[:MAX_REFUSAL_BYTES])
+
+
+def refusal(head: Head) -> SSEWidgetError:
+    """Return the error for a response that is neither 200 nor 204."""
+    message = head.message or f"the server answered {head.status}"
+    if head.code:
+        return RemoteError(message, code=head.code)
+    return ConnectError(message, status=head.status)
+
+
+def retry_after_ms(value: str, unix_s: float) -> float | None:
+    """Return the delay that a Retry-After header asks for: seconds, or an HTTP date (RFC 9110, 10.2.3)."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:15]) * 1000.0
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - unix_s) * 1000.0
+    except ValueError:
+        return None
+
+
+def _head(response: httpx.Response) -> Head:
+    headers = response.headers
+    return Head(
+        status=response.status_code,
+        content_type=headers.get("content-type", ""),
+        stream_id=headers.get("x-stream-id", ""),
+        retry_after_ms=retry_after_ms(headers.get("retry-after", ""), time.time()),
+    )
+
+
+def _explained(head: Head, body: bytes) -> Head:
+    said = _said(head.content_type, body)
+    return msgspec.structs.replace(head, code=said.code, message=said.message or said.detail or said.title)
+
+
+def _said(content_type: str, body: bytes) -> _Refusal:
+    kind = content_type.partition(";")[0].strip().lower()
+    try:
+        if kind == CONTENT_TYPE:
+            errors = (event.data for event in Parser().feed(body) if event.event == "error")
+            return msgspec.json.decode(next(errors, "{}"), type=_Refusal)
+        if kind.endswith("json"):
+            return msgspec.json.decode(body, type=_Refusal)
+    except (msgspec.DecodeError, LimitExceeded):
+        pass
+    return _Refusal()
+
+
+async def _check_redirect(response: httpx.Response) -> None:
+    if response.status_code not in {301, 302, 303, 307, 308}:
+        return
+    location = response.headers.get("location", "")
+    if not location or httpx.URL(location).scheme not in {"", "http", "https"}:
+        raise httpx.InvalidURL(f"{response.status_code} without a usable Location: {location!r}")
+
+
+@contextmanager
+def _translated(url: str, reason: str) -> Iterator[None]:
+    try:
+        yield
+    except _FINAL as error:
+        raise ConnectError(f"cannot use {_plain(url)}: {error}") from error
+    except httpx.HTTPError as error:
+        raise Broken(f"{_plain(url)}: {str(error) or type(error).__name__}", reason) from error
+
+
+def _plain(url: str) -> str:
+    """The URL without query and user, which may hold secrets."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """One for the process: loading the certificates takes 20 ms."""
+    return httpx.create_ssl_context()

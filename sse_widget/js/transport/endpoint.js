@@ -1,0 +1,187 @@
+/** The requests of one consumer: which URL, which headers, for starting, resuming and stopping a stream. */
+import { CONTENT_TYPE, eventId, parseEventId } from "../protocol/events.js";
+
+/** @typedef {import("../protocol/actions.js").Connect} Connect */
+/** @typedef {Record<string, string> | Headers | [string, string][]} HeaderFields */
+/**
+ * @typedef {object} EndpointOptions
+ * @property {string} [method] GET, or POST when there is a body
+ * @property {unknown} [body] an object is sent as JSON, a string as it is
+ * @property {HeaderFields | (() => HeaderFields | Promise<HeaderFields>)} [headers] go with every request; a function
+ *   is asked anew each time
+ * @property {string} [key] idempotency key: the same key is the same run
+ * @property {string} [runsUrl] where streams are resumed, if not at `runs/` beside the URL
+ * @property {RequestCredentials} [credentials]
+ * @property {string} [lastEventId] where to go on from
+ * @property {boolean} [snapshot] begin with the text so far as one delta
+ */
+
+const RUN_PATH = /\/runs\/([0-9a-f]{32})\/?$/;
+/** These ask a question, or say where to begin; a resume does neither. */
+const START_PARAMS = ["q", "question", "key", "after", "snapshot"];
+
+/** Where one stream is started, read and stopped. */
+export class Endpoint {
+  #url;
+  #runs;
+  #init;
+  #headers;
+  #key;
+  #sameOrigin;
+
+  /**
+   * @param {string | URL} url
+   * @param {EndpointOptions} options
+   * @param {{pageUrl: string | undefined, newKey: () => string}} platform no page means no foreign origin
+   * @throws {TypeError} the URL is not one
+   */
+  constructor(url, options, { pageUrl, newKey }) {
+    const {
+      body,
+      method = body === undefined ? "GET" : "POST",
+      headers = {},
+      credentials = "same-origin",
+    } = options;
+    this.#url = new URL(url, pageUrl);
+    this.#headers = headers;
+    this.#sameOrigin = pageUrl === undefined || new URL(pageUrl).origin === this.#url.origin;
+    this.method = method.toUpperCase();
+    const json = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
+    /** @type {RequestInit} */
+    this.#init = {
+      credentials,
+      cache: "no-store",
+      method: this.method,
+      ...(json === undefined ? {} : { body: json }),
+    };
+    // A foreign server would have to allow the header of a key that nobody asked for.
+    this.#key = options.key ?? (this.method === "GET" && !this.#sameOrigin ? "" : newKey());
+    this.#runs = runsOf(this.#url, options.runsUrl, pageUrl);
+    this.place = placeOf(this.#url, options);
+  }
+
+  /**
+   * The request that a session asks for.
+   *
+   * @param {Connect} connect
+   * @returns {Promise<import("./fetch.js").Request>}
+   */
+  async request(connect) {
+    const headers = await this.#fields();
+    headers.set("Accept", CONTENT_TYPE);
+    if (this.#sameOrigin && connect.connection > 1) {
+      const reason = connect.reason.replace(/[^\w.-]/g, "_").slice(0, 64);
+      headers.set("X-SSE-Reconnect", `connection=${connect.connection}; reason=${reason}`);
+    }
+    return connect.target === "start" ? this.#start(connect, headers) : this.#resume(connect, headers);
+  }
+
+  /**
+   * The request that stops a run.
+   *
+   * @param {string} streamId
+   * @returns {Promise<import("./fetch.js").Request>}
+   */
+  async stop(streamId) {
+    const { credentials, cache } = this.#init;
+    const init = /** @type {RequestInit} */ ({
+      credentials,
+      cache,
+      method: "DELETE",
+      headers: await this.#fields(),
+    });
+    return { url: this.#run(streamId).href, init };
+  }
+
+  /** @param {Connect} connect @param {Headers} headers */
+  #start({ lastEventId }, headers) {
+    const url = new URL(this.#url);
+    if (this.#init.body !== undefined && !headers.has("Content-Type")) {
+      headers.set("Content-Type", "application/json");
+    }
+    if (lastEventId) {
+      headers.set("Last-Event-ID", lastEventId);
+    }
+    if (this.#key && this.method === "GET" && !this.#sameOrigin) {
+      url.searchParams.set("key", this.#key);
+    } else if (this.#key && !url.searchParams.has("key") && !headers.has("Idempotency-Key")) {
+      headers.set("Idempotency-Key", this.#key);
+    }
+    return { url: url.href, init: { ...this.#init, headers } };
+  }
+
+  /** @param {Connect} connect @param {Headers} headers */
+  #resume({ streamId, after, snapshot }, headers) {
+    const url = this.#run(streamId);
+    if (snapshot) {
+      url.searchParams.set("snapshot", "1");
+    } else if (after > 0 && this.#sameOrigin) {
+      headers.set("Last-Event-ID", eventId(streamId, after));
+    } else if (after > 0) {
+      // The header would cost a preflight each time.
+      url.searchParams.set("after", String(after));
+    }
+    const { credentials, cache } = this.#init;
+    return {
+      url: url.href,
+      init: /** @type {RequestInit} */ ({ credentials, cache, method: "GET", headers }),
+    };
+  }
+
+  async #fields() {
+    return new Headers(await (typeof this.#headers === "function" ? this.#headers() : this.#headers));
+  }
+
+  /** @param {string} streamId */
+  #run(streamId) {
+    const url = new URL(encodeURIComponent(streamId), this.#runs);
+    for (const [name, value] of this.#url.searchParams) {
+      if (!START_PARAMS.includes(name)) {
+        url.searchParams.append(name, value);
+      }
+    }
+    return url;
+  }
+}
+
+/**
+ * The folder of runs: the one given, the one that the URL of a run lies in, or `runs/` beside the URL.
+ *
+ * @param {URL} url
+ * @param {string | undefined} runsUrl
+ * @param {string | undefined} pageUrl
+ */
+function runsOf(url, runsUrl, pageUrl) {
+  if (runsUrl !== undefined) {
+    return new URL(runsUrl.endsWith("/") ? runsUrl : `${runsUrl}/`, pageUrl);
+  }
+  return RUN_PATH.test(url.pathname)
+    ? new URL(url.pathname.replace(RUN_PATH, "/runs/"), url)
+    : new URL("runs/", url);
+}
+
+/**
+ * The place in a stream that the URL of a run, or the last event id of an earlier visit, names.
+ *
+ * @param {URL} url
+ * @param {EndpointOptions} options
+ */
+function placeOf(url, { lastEventId = "", snapshot = false }) {
+  const named = RUN_PATH.exec(url.pathname)?.[1] ?? "";
+  const last = parseEventId(lastEventId);
+  if (last !== null && (!named || named === last.streamId)) {
+    return { streamId: last.streamId, after: last.seq, lastEventId, snapshot };
+  }
+  const after = named ? Number(/^\d{1,15}$/.exec(url.searchParams.get("after") ?? "")?.[0] ?? 0) : 0;
+  return {
+    streamId: named,
+    after,
+    lastEventId: named ? "" : lastEventId,
+    snapshot: snapshot || hasSnapshot(url),
+  };
+}
+
+/** @param {URL} url */
+function hasSnapshot(url) {
+  return RUN_PATH.test(url.pathname) && url.searchParams.get("snapshot") === "1";
+}

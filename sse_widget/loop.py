@@ -1,0 +1,52 @@
+"""One asyncio loop on one daemon thread: the kernel's readers run there, so they go on while a cell runs."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from concurrent.futures import Future
+
+T = TypeVar("T")
+
+CLOSE_TIMEOUT_S = 2.0
+"""How long the end of the process waits for readers to let go of their connections."""
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def submit(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    """Run a coroutine on the loop, in the context of the caller; the future is safe to wait for on any other thread."""
+    return asyncio.run_coroutine_threadsafe(coroutine, _running())
+
+
+def _running() -> asyncio.AbstractEventLoop:
+    global _loop  # noqa: PLW0603 - one loop for the process
+    with _lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            thread = threading.Thread(target=_run, args=(_loop,), name="sse-widget", daemon=True)
+            thread.start()
+            atexit.register(_close, _loop, thread)
+        return _loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def _close(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(CLOSE_TIMEOUT_S)

@@ -1,0 +1,1 @@
+"""When text moves: pure modules that take text and `now` and return text."""

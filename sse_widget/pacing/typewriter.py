@@ -1,0 +1,197 @@
+"""When received text is shown: a pace that punctuation slows and a lag cap hurries (design.md section 6).
+
+Showing a cluster takes time: a letter `base_delay_ms / chars_per_step`, punctuation `base_delay_ms` times
+its multiplier. These times are weights, and they add up, so that the pace does not depend on how text was
+cut into deltas. The pacer spends them at a speed:
+
+- 1 at most while there is slack, so that `base_delay_ms` is the fastest unhurried pace;
+- below 1 when the source is slow, so that the backlog lasts until the next delta is expected;
+- as high as the deadlines ask, `arrival + max_lag_ms` for every delta. Needed is the largest, over the
+  deltas that wait, of the time up to the end of the delta divided by the time left to its deadline: the
+  least constant speed that meets all of them (Yao, Demers, Shenker: A scheduling model for reduced CPU
+  energy, FOCS 1995).
+
+Pure: times are milliseconds of any steady clock. Its twin is js/pacing/typewriter.js, with the same
+arithmetic in the same order; tests/vectors/typewriter.json holds both to it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from .arrivals import FRAME_MS, Arrivals
+from .backlog import Backlog, Segment
+from .pace import PacerOptions
+from .punctuation import LETTER
+
+__all__ = ["Pacer", "PacerOptions", "Segment"]
+
+_SLACK_MS: Final = 1e-3
+_LEAST_STEP_MS: Final = 0.1
+
+
+class Pacer:
+    """Takes deltas as they come and says which text is on show at a time.
+
+    Joined, what it returns is what it was given. Only whole grapheme clusters come out, judged against the
+    text received so far; the last one, which the next delta may extend, is held until that delta, the end,
+    or its deadline. One that was shown and then grows is completed at once. A take costs O(clusters shown +
+    deltas that wait), and at most one delta waits for each millisecond of `max_lag_ms`.
+    """
+
+    def __init__(self, options: PacerOptions, segment: Segment) -> None:
+        self._segment = segment
+        self._options = options
+        self._weights_ms = options.weights_ms
+        self._backlog = Backlog(segment)
+        self._arrivals = Arrivals()
+        self._now_ms = -math.inf
+        # The time up to which `_wait_ms`, the weight still to spend before the next step, is accounted for.
+        self._since_ms = -math.inf
+        self._wait_ms = 0.0
+
+    @property
+    def options(self) -> PacerOptions:
+        """The options in force."""
+        return self._options
+
+    @property
+    def backlog(self) -> int:
+        """How many clusters wait."""
+        return len(self._backlog)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no text waits, so that there is nothing to take until the next delta."""
+        return self._backlog.oldest_ms is None
+
+    @property
+    def ended(self) -> bool:
+        """Whether `finish` said that no delta follows."""
+        return self._backlog.ended
+
+    @property
+    def oldest_ms(self) -> float | None:
+        """When the oldest waiting text came, None when nothing waits."""
+        return self._backlog.oldest_ms
+
+    def append(self, text: str, now_ms: float) -> None:
+        """Take one delta. After `finish` it goes on: the text gets a new end."""
+        if not text:
+            return
+        self._now_ms = max(self._now_ms, now_ms)
+        if not self._ready(self._now_ms):
+            self._advance(self._now_ms)
+        self._arrivals.note(self._now_ms, self._options.max_lag_ms)
+        self._backlog.add(text, self._now_ms)
+
+    def finish(self, now_ms: float) -> None:
+        """No delta follows: the rest is shown at the unhurried pace or faster, within `max_lag_ms`."""
+        self._now_ms = max(self._now_ms, now_ms)
+        self._advance(self._now_ms)
+        self._backlog.ended = True
+
+    def take(self, now_ms: float) -> str:
+        """Return the text to show now, after what was returned before."""
+        self._now_ms = max(self._now_ms, now_ms)
+        self._advance(self._now_ms)
+        shown = [self._backlog.take_extension()]
+        ready = self._ready(self._now_ms)
+        while ready and (self._wait_ms <= _SLACK_MS or self._overdue(self._now_ms)):
+            ready -= self._take_step(ready, shown)
+        if not ready:
+            self._wait_ms = max(0.0, self._wait_ms)
+        return "".join(shown)
+
+    def next_ms(self, now_ms: float) -> float | None:
+        """Return the time before which no take shows anything, if no delta comes; None when nothing waits."""
+        if self.idle:
+            return None
+        ready = self._ready(now_ms)
+        if self._backlog.extension or (ready and self._wait_ms <= _SLACK_MS):
+            return now_ms
+        if not ready:
+            return max(now_ms, self._backlog.deltas[-1].arrival_ms + self._options.max_lag_ms)
+        return max(now_ms, self._since_ms + _LEAST_STEP_MS, self._due_ms())
+
+    def flush(self) -> str:
+        """Return all text that waits."""
+        self._wait_ms = 0.0
+        return self._backlog.flush()
+
+    def clear(self) -> None:
+        """Forget everything but the options: a new text begins."""
+        self._backlog = Backlog(self._segment)
+        self._arrivals = Arrivals()
+        self._now_ms = -math.inf
+        self._since_ms = -math.inf
+        self._wait_ms = 0.0
+
+    def update(self, options: PacerOptions) -> None:
+        """Change the options while text runs; they hold for all text that waits."""
+        if self._options.base_delay_ms > 0:
+            self._wait_ms = self._wait_ms * (options.base_delay_ms / self._options.base_delay_ms)
+        self._options = options
+        self._weights_ms = options.weights_ms
+
+    def _ready(self, now_ms: float) -> int:
+        backlog = self._backlog
+        if backlog.held and backlog.deltas[-1].arrival_ms + self._options.max_lag_ms > now_ms:
+            return len(backlog) - 1
+        return len(backlog)
+
+    def _overdue(self, now_ms: float) -> bool:
+        return self._backlog.deltas[0].arrival_ms + self._options.max_lag_ms <= now_ms
+
+    def _take_step(self, ready: int, shown: list[str]) -> int:
+        size = min(ready, self._options.chars_per_step)
+        for taken in range(1, size + 1):
+            cluster, kind = self._backlog.take()
+            shown.append(cluster)
+            self._wait_ms += self._weights_ms[kind]
+            if kind != LETTER:
+                return taken
+        return size
+
+    def _advance(self, now_ms: float) -> None:
+        if self._ready(self._since_ms):
+            self._wait_ms -= self._spent_ms(now_ms)
+        else:
+            # Nothing could be shown meanwhile: the pause after the last step passes, no credit is saved up.
+            self._wait_ms = max(0.0, self._wait_ms - (now_ms - self._since_ms))
+        self._since_ms = now_ms
+
+    def _spent_ms(self, now_ms: float) -> float:
+        speed = self._even_speed()
+        cost_ms = self._wait_ms
+        even_ms = (now_ms - self._since_ms) * speed
+        needed_ms = 0.0
+        for delta in self._backlog.deltas:
+            start_ms = max(self._since_ms, delta.arrival_ms)
+            deadline_ms = delta.arrival_ms + self._options.max_lag_ms
+            if start_ms > self._since_ms:
+                # No delta is shown in time that passed before it came.
+                even_ms = min(even_ms, cost_ms + (now_ms - start_ms) * speed)
+            cost_ms += delta.cost_ms(self._weights_ms)
+            share = 1.0 if now_ms >= deadline_ms else (now_ms - start_ms) / (deadline_ms - start_ms)
+            needed_ms = max(needed_ms, cost_ms * share)
+        return max(needed_ms, even_ms)
+
+    def _even_speed(self) -> float:
+        if self._backlog.ended:
+            return 1.0
+        cost_ms = self._wait_ms
+        for delta in self._backlog.deltas:
+            cost_ms += delta.cost_ms(self._weights_ms)
+        return min(1.0, cost_ms / max(FRAME_MS, self._arrivals.next_ms - self._since_ms))
+
+    def _due_ms(self) -> float:
+        cost_ms = self._wait_ms
+        due_ms = math.inf
+        for delta in self._backlog.deltas:
+            cost_ms += delta.cost_ms(self._weights_ms)
+            start_ms = max(self._since_ms, delta.arrival_ms)
+            left_ms = max(0.0, delta.arrival_ms + self._options.max_lag_ms - start_ms)
+            due_ms = min(due_ms, start_ms + left_ms * (self._wait_ms / cost_ms))
+        return min(due_ms, self._since_ms + self._wait_ms / self._even_speed())

@@ -1,0 +1,121 @@
+"""Typed messages of a stream: their names, their data, and which of them end it (design.md section 4)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import msgspec
+
+CONTENT_TYPE = "text/event-stream"
+TEXT = "delta"
+PING_DATA = "🔧"
+CONNECTION_EVENTS = frozenset({"hello", "ping", "timing"})
+"""Events about a connection: never logged, never counted in seq."""
+
+TerminalState = Literal["done", "stopped", "error", "interrupted", "gap", "closed"]
+"""The one state in which a client ends."""
+
+DoneReason = Literal["stop", "length", "stopped"]
+
+_EVENT_ID = re.compile(r"([0-9a-f]{32}):(0|[1-9][0-9]{0,15})")
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """First event of every connection; `ts` is Unix time in seconds."""
+
+    ts: float
+    model: str
+    stream_id: str
+    conversation_id: str
+    resumed: bool
+    after: int
+    gap: bool
+    heartbeat_s: float
+    node: str
+
+
+class Start(msgspec.Struct, frozen=True):
+    """The run has begun."""
+
+    status: str = "started"
+
+
+class Delta(msgspec.Struct, frozen=True):
+    """A piece of the answer; the deltas of a stream, joined, are its text."""
+
+    text: str
+
+
+class Metadata(msgspec.Struct, frozen=True):
+    """What the run used; sent before `done`."""
+
+    model_used: str
+    tokens_used: int
+    elapsed_seconds: float
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The good end: `chars` counts code points and `crc32` covers the UTF-8 of all deltas."""
+
+    reason: DoneReason
+    tokens: int
+    chars: int
+    crc32: int
+
+
+class Error(msgspec.Struct, frozen=True):
+    """The bad end of a stream, or, without an id, a refusal of one attempt."""
+
+    message: str
+    code: str
+    type: str
+    retryable: bool
+
+
+Message = Hello | Start | Delta | Metadata | Done | Error
+
+BY_NAME: dict[str, type[Message]] = {
+    "hello": Hello,
+    "start": Start,
+    TEXT: Delta,
+    "metadata": Metadata,
+    "done": Done,
+    "error": Error,
+}
+
+_encoder = msgspec.json.Encoder()
+_decoders = {name: msgspec.json.Decoder(kind) for name, kind in BY_NAME.items()}
+
+
+def dump(message: Message) -> str:
+    """Return the JSON of a message, unescaped, on one line."""
+    return _encoder.encode(message).decode()
+
+
+def load(name: str, data: str) -> Message | None:
+    """Return the typed message, or None for a name that has no type or data of another shape."""
+    decoder = _decoders.get(name)
+    if decoder is None:
+        return None
+    try:
+        return decoder.decode(data)
+    except msgspec.DecodeError:
+        return None
+
+
+def text_of(data: str) -> str:
+    """Return the text of a delta's data, empty when it has none."""
+    message: Any = load(TEXT, data)
+    return "" if message is None else message.text
+
+
+def event_id(stream_id: str, seq: int) -> str:
+    """Return the id of an event on the wire: `<stream_id>:<seq>`."""
+    return f"{stream_id}:{seq}"
+
+
+def parse_event_id(value: str) -> tuple[str, int] | None:
+    """Return (stream_id, seq), or None when the id is not one of ours."""
+    match = _EVENT_ID.fullmatch(value)
+    return None if match is None else (match[1], int(match[2]))
