@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from sse_widget.protocol.events import Metadata, TerminalState
@@ -23,7 +23,8 @@ class Answer(str):
 
     def __new__(
         cls, text: str, *, state: TerminalState, stream_id: str, question: str, metadata: Metadata | None = None
-    ) -> Answer:
+    ) -> Self:
+        """Make an answer of its text."""
         answer = super().__new__(cls, text)
         answer.state = state
         answer.stream_id = stream_id

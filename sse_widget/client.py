@@ -50,7 +50,8 @@ class StreamClient:
     """Starts runs, reads them, stops and tunes them.
 
     `url` is the server's base, such as `http://127.0.0.1:8765` or, in JupyterLab, the extension's
-    `…/sse-widget/`; `token` goes along as a bearer token. Attempts to reconnect are counted from the last progress.
+    `…/sse-widget/`; `token` goes along as a bearer token. The server's messages come in
+    `lang`, English or Arabic. Attempts to reconnect are counted from the last progress.
     `transport` replaces the network, and is not closed. Times are seconds here, as everywhere in Python's APIs.
     """
 
@@ -64,11 +65,14 @@ class StreamClient:
         heartbeat_timeout_s: float = 45.0,
         backoff: Backoff | None = None,
         max_event_bytes: int = MAX_EVENT_BYTES,
+        lang: str = "",
         unit_random: Callable[[], float] = random.random,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._own = {"Authorization": f"Bearer {token}"} if token else {}
+        if lang:
+            self._own["Accept-Language"] = lang
         self._config = SessionConfig(
             reconnect=reconnect,
             max_attempts=max_attempts,
@@ -90,7 +94,8 @@ class StreamClient:
         """
         of_run, query = _divided(params)
         request = Request("POST", self._route("chat", query), _starting(key), _body(question, of_run))
-        return self._stream(request, self._own, self._config)
+        config = msgspec.structs.replace(self._config, logged=True)
+        return self._stream(request, self._own, config)
 
     def attach(self, stream_id: str, *, after: int = 0, snapshot: bool = False, **params: Any) -> Stream:
         """Return the stream of a run that exists, from the event after seq `after`.
@@ -159,10 +164,10 @@ class StreamClient:
     def _stream(self, start: Request, own_headers: Mapping[str, str], config: SessionConfig) -> Stream:
         return Stream(
             Endpoint(start, own_headers).request,
+            Connection(self._transport),
             config,
             self._random,
             max_event_bytes=self._max_event_bytes,
-            transport=self._transport,
         )
 
     def _route(self, path: str, query: Mapping[str, Any] | None = None) -> str:

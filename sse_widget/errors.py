@@ -19,11 +19,13 @@ class SSEWidgetError(Exception):
     """Base of all errors of this package.
 
     `code` is one of the strings of design.md section 9, the same in Python, JavaScript, `error` events and metric
-    labels. `retryable` is a hint to people; no client asks the model again by itself.
+    labels. `retryable` is a hint to people; no client asks the model again by itself. `text` is what had arrived of
+    an answer that it cut short.
     """
 
     code = "internal"
     retryable = False
+    text = ""
 
     def __init__(self, message: str, *, code: str | None = None, retryable: bool | None = None) -> None:
         super().__init__(message)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from sse_widget.connection import Broken, Connection, refusal
+from sse_widget.connection import Broken, refusal
 from sse_widget.errors import (
     ConnectError,
     IdleTimeout,
@@ -27,8 +27,7 @@ from sse_widget.protocol.sse import MAX_EVENT_BYTES, Event, Parser
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    import httpx
-
+    from sse_widget.connection import Connection
     from sse_widget.endpoint import Request
     from sse_widget.protocol.actions import SessionConfig
 
@@ -37,6 +36,9 @@ _ERRORS: dict[str, type[SSEWidgetError]] = {
     "limit_exceeded": LimitExceeded,
     "payload_mismatch": PayloadError,
 }
+
+
+_MAY_WAIT = frozenset({"hello", "error"})
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -60,18 +62,18 @@ class Stream:
     def __init__(
         self,
         request_for: Callable[[Connect], Request],
+        connection: Connection,
         config: SessionConfig,
         unit_random: Callable[[], float],
         *,
         max_event_bytes: int = MAX_EVENT_BYTES,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.status = Status("idle")
         self.error: SSEWidgetError | None = None
         self._request_for = request_for
         self._session = Session(config, unit_random)
         self._max_event_bytes = max_event_bytes
-        self._connection = Connection(transport)
+        self._connection = connection
         self._queue: deque[Action] = deque()
         self._pending: Connect | None = None
         self._parser = Parser(max_event_bytes=max_event_bytes)
@@ -161,11 +163,13 @@ class Stream:
         except TimeoutError:
             if self._queue:
                 return []  # `_act` cut the wait short
+            self._take_retry()
             if self._session.phase != "waiting":
                 self._cause = IdleTimeout("no byte arrived for longer than the watchdog allows")
             return self._session.tick(max(_now_ms(), deadline_ms))  # timers may fire a little early
         except Broken as error:
             self._cause = error
+            self._take_retry()
             return self._session.failed(error.reason, _now_ms())
         except (ConnectError, LimitExceeded) as error:
             self._cause = error
@@ -193,12 +197,21 @@ class Stream:
     def _feed(self, chunk: bytes) -> list[Action]:
         now_ms = _now_ms()
         if not chunk:
+            self._take_retry()
             return self._session.ended(now_ms)
         self._session.bytes_arrived(now_ms)
         events = self._parser.feed(chunk)
+        actions: list[Action] = []
+        for event in events:
+            if event.event in _MAY_WAIT:
+                self._take_retry()
+            actions += self._session.event(event, now_ms)
+        return actions
+
+    def _take_retry(self) -> None:
+        """Tell the session of `retry:` where a wait may follow; asking after every read would slow the parser."""
         if self._parser.retry_ms is not None:
             self._session.retry(self._parser.retry_ms)
-        return [action for event in events for action in self._session.event(event, now_ms)]
 
     def _set(self, status: Status) -> None:
         self.status = status

@@ -14,7 +14,7 @@ const target = join(root, "sse_widget", "static");
 
 /** Each is one file of its own. anywidget takes one module, and a page can copy one file. */
 const bundles = ["sse.js", "widget.js", "page/page.js", "view/widget.css", "page/page.css"];
-const copies = ["page/index.html"];
+const copies = ["page/index.html", "page/icon.svg"];
 
 /**
  * The page loads the published sse.js as any other page would, not a copy inside its own bundle.

@@ -158,12 +158,17 @@ class ServerError(SSEWidgetError):
 
     def text(self, lang: Lang) -> str:
         """Return the message in one language."""
-        return self.words.text(lang, self.values)
+        return as_utf8(self.words.text(lang, self.values))
 
     def event(self, lang: Lang) -> Error:
         """Return the data of the `error` event."""
         kind = "request" if self.status < 500 else "server"
         return Error(self.text(lang), self.code, "upstream" if "upstream" in self.code else kind, self.retryable)
+
+
+def as_utf8(text: str) -> str:
+    """Return a text that UTF-8 can carry: lone surrogates, as in file names of other encodings, become `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def preferred_lang(accept_language: str) -> Lang:

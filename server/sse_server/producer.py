@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from sse_server.errors import Lang, ServerError
+from sse_server.errors import Lang, ServerError, as_utf8
 from sse_server.log.base import EventLog, ExpiredStreamError, Stop, Tune, UnknownStreamError
 from sse_server.sources.base import ChatRequest
 from sse_widget.pacing.chunker import Chunk, Chunker, Knobs
@@ -58,26 +58,29 @@ class Producer:
         self._checksum = Checksum()
         self._tokens = 0
         self._sending = asyncio.Lock()
+        self._retuned = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._flush: asyncio.Task[None] | None = None
         self._stop: Stop | None = None
+        self._lost: BaseException | None = None
 
     async def run(self) -> None:
         """Produce until the answer ends, is stopped, or fails; the log then holds the terminal event."""
         began = self._clock()
-        generation = asyncio.create_task(self._generate())
-        orders = asyncio.create_task(self._obey(generation))
+        self._generation = asyncio.create_task(self._generate())
+        orders = asyncio.create_task(self._obey())
         try:
-            await asyncio.wait({generation})
-            ending = self._ending(generation)
+            await asyncio.wait({self._generation})
+            ending = self._ending()
         except asyncio.CancelledError:
-            generation.cancel()
-            await asyncio.wait({generation})
+            self._generation.cancel()
+            await asyncio.wait({self._generation})
             ending = self._failure(ServerError("shutdown"))
         finally:
             orders.cancel()
-            await self._quiet_timer()
-        await self._end(ending, self._clock() - began)
+        async with self._sending:
+            await self._end(ending, self._clock() - began)
+        self._disarm()
 
     async def _generate(self) -> DoneReason:
         await self._append(Start())
@@ -85,71 +88,87 @@ class Producer:
         async with aclosing(self._source.tokens(self._order.request)) as tokens:
             async for token in tokens:
                 if token.text:
-                    self._tokens += 1
-                    await self._send(self._chunker.push(token.text, self._clock()))
+                    await self._push(token.text)
                 if token.finish:
                     reason = token.finish
-        await asyncio.sleep(self._chunker.hold_until - self._clock())
+        await self._hold()
         return reason
+
+    async def _push(self, token: str) -> None:
+        # The lock is held from the chunker to the log: deltas reach the log in the order in which they were cut.
+        async with self._sending:
+            self._tokens += 1
+            await self._send(self._chunker.push(as_utf8(token), self._clock()))
+
+    async def _flush_due(self) -> None:
+        async with self._sending:
+            await self._send(self._chunker.poll(self._clock()))
 
     async def _send(self, chunk: Chunk | None) -> None:
         if chunk is not None:
-            async with self._sending:
-                self._checksum.add(chunk.text)
-                await self._append(Delta(chunk.text))
+            self._checksum.add(chunk.text)
+            await self._append(Delta(chunk.text))
         self._arm()
+
+    async def _hold(self) -> None:
+        """Wait until `delay_ms` lets the last delta out, however the knobs change meanwhile."""
+        while self._chunker.deadline is not None and (rest_s := self._chunker.hold_until - self._clock()) > 0:
+            self._retuned.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest_s):
+                    await self._retuned.wait()
 
     def _arm(self) -> None:
         """Have the held text sent at its deadline."""
         deadline = self._chunker.deadline
         if self._timer is not None and (deadline is None or self._timer.when() > deadline):
-            self._timer.cancel()
-            self._timer = None
+            self._disarm()
         if deadline is not None and self._timer is None:
             self._timer = self._loop.call_at(deadline, self._on_deadline)
 
     def _on_deadline(self) -> None:
         self._timer = None
-        chunk = self._chunker.poll(self._clock())
-        if chunk is None:
-            self._arm()
-        else:
-            self._flush = asyncio.create_task(self._send(chunk))
+        self._flush = asyncio.create_task(self._flush_due())
+        self._flush.add_done_callback(self._on_flushed)
 
-    async def _obey(self, generation: asyncio.Task[DoneReason]) -> None:
-        async for command in self._log.commands(self._stream_id):
-            if isinstance(command, Tune):
-                self._chunker.retune(msgspec.structs.replace(self._chunker.knobs, **command.changes))
-                self._on_deadline_change()
-            elif self._stop is None:
-                self._stop = command
-                generation.cancel()
+    def _on_flushed(self, flush: asyncio.Task[None]) -> None:
+        if not flush.cancelled() and flush.exception() is not None:
+            self._lost = flush.exception()
+            self._generation.cancel()
 
-    def _on_deadline_change(self) -> None:
+    def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._arm()
 
-    async def _quiet_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._flush is not None:
-            await asyncio.wait({self._flush})
+    async def _obey(self) -> None:
+        async for command in self._log.commands(self._stream_id):
+            if isinstance(command, Tune):
+                self._chunker.retune(msgspec.structs.replace(self._chunker.knobs, **command.changes))
+                self._disarm()
+                self._arm()
+                self._retuned.set()
+            elif self._stop is None:
+                self._stop = command
+                self._generation.cancel()
 
-    def _ending(self, generation: asyncio.Task[DoneReason]) -> Done | Error:
-        if generation.cancelled():
-            stop = self._stop or Stop("shutdown")
-            if stop.reason == "stopped":
-                return self._done("stopped")
-            return self._failure(ServerError(stop.reason, seconds=round(stop.after_s)))
-        error = generation.exception()
-        if error is None:
-            return self._done(generation.result())
+    def _ending(self) -> Done | Error:
+        cancelled = self._generation.cancelled()
+        error = self._lost or (None if cancelled else self._generation.exception())
+        if error is None and not cancelled:
+            return self._done(self._generation.result())
+        if self._stop is not None or error is None:
+            # What a source raises while it is being stopped is no news.
+            return self._stopped(self._stop or Stop("shutdown"))
         if isinstance(error, ServerError):
             return self._failure(error)
         logger.error("run %s failed", self._stream_id, exc_info=error)
         return self._failure(ServerError("internal"))
+
+    def _stopped(self, stop: Stop) -> Done | Error:
+        if stop.reason == "stopped":
+            return self._done("stopped")
+        return self._failure(ServerError(stop.reason, seconds=round(stop.after_s)))
 
     def _done(self, reason: DoneReason) -> Done:
         return Done(reason, self._tokens, 0, 0)

@@ -172,7 +172,7 @@ export class SSEConsumer {
     return this.#listen("any", handler);
   }
 
-  /** @param {(comment: string) => unknown} handler */
+  /** @param {(comment: string) => unknown} handler hears the comments of one read before its events */
   onComment(handler) {
     return this.#listen("comment", handler);
   }
@@ -373,7 +373,7 @@ export class SSEConsumer {
  * @param {ConsumerOptions} options
  * @param {Endpoint} endpoint
  */
-function settings(options, { method, place }) {
+function settings(options, { method, place, logged }) {
   const {
     reconnect = true,
     maxReconnectAttempts = 10,
@@ -387,6 +387,7 @@ function settings(options, { method, place }) {
     backoff: new Backoff({ baseMs: reconnectDelay, capMs: Math.max(30_000, reconnectDelay) }),
     heartbeatTimeoutMs: heartbeatTimeout,
     repeatable: method === "GET",
+    logged,
   };
 }
 

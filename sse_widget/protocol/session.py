@@ -33,6 +33,7 @@ from sse_widget.protocol.events import (
     TEXT,
     Done,
     TerminalState,
+    event_id,
     load,
     parse_event_id,
     text_of,
@@ -94,7 +95,7 @@ class Session:
         self._random = unit_random
         self._backoff = config.backoff
         self._heartbeat_ms = config.heartbeat_timeout_ms
-        self._logged = bool(config.stream_id)
+        self._logged = config.logged or bool(config.stream_id)
         self._answered = False
         self._last_event_id = config.last_event_id
         self._snapshot = config.snapshot
@@ -118,6 +119,8 @@ class Session:
             return self._opened(head, now_ms)
         if head.status == 204:
             return [Close(), self._finish("done", "", "")]
+        if head.status < 100 and self._may_return():
+            return [Close(), *self._broken("head_cut", now_ms)]
         message = head.message or f"the server answered {head.status}"
         if head.status in _BUSY:
             self._refusal = _Failure(message, head.code or _BUSY[head.status])
@@ -206,13 +209,17 @@ class Session:
         return Connect(target, self.stream_id, self.last_seq, self._last_event_id, self._jump, self.connection, reason)
 
     def _opened(self, head: Head, now_ms: float) -> list[Action]:
-        if head.content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
+        media_type = head.content_type.partition(";")[0].strip().lower()
+        if media_type != CONTENT_TYPE:
+            if CONTENT_TYPE.startswith(media_type) and (self._logged or self._config.repeatable):
+                # Chromium takes a head that was cut for a whole one.
+                return [Close(), *self._broken("head_cut", now_ms)]
             message = f"expected {CONTENT_TYPE}, got {head.content_type or 'no content type'}"
             return [Close(), self._finish("error", "wrong_content_type", message)]
         self.phase = "open"
         self._answered = True
         self.deadline_ms = now_ms + self._heartbeat_ms
-        if head.stream_id and not self.stream_id:
+        if not self.stream_id and parse_event_id(event_id(head.stream_id, 0)):
             self._logged = True
             self.stream_id = head.stream_id
         return []

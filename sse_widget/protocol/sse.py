@@ -22,6 +22,9 @@ _NOT_IN_FIELD = re.compile(r"[\r\n\0]")
 _WHOLE_EVENT = re.compile(r"(?:event: ?([^\n]*)\n)?data: ?([^\n]*)\n(?:id: ?([^\n\0]*)\n)?\n")
 # Digits beyond this are no delay that anyone waits for, and int() refuses thousands of them.
 _MAX_RETRY_DIGITS = 15
+# Whole lines of an unfinished event are interpreted when this much is held, so that comments do not pile up.
+_SETTLE_BYTES = 64 * 1024
+_CR, _LF = 0x0D, 0x0A
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -54,66 +57,98 @@ def encode(event: Event) -> bytes:
 class Parser:
     """Incremental parser: bytes in, whole events out, whatever the chunking.
 
-    Time is linear in the input: an unfinished line is kept in pieces and joined once. `last_event_id` and `retry_ms`
-    hold what the stream has set so far (`retry_ms` is None until it does). Raises LimitExceeded when one line, or the
-    data of one event, grows beyond `max_event_bytes`; the parser is of no further use then.
+    Bytes are held until a blank line completes an event and then interpreted in one go, so time is linear in the
+    input. `last_event_id` holds what the stream has set so far. Raises LimitExceeded when one line, or the data of one
+    event, grows beyond `max_event_bytes`; the parser is of no further use then.
     """
 
     def __init__(self, *, last_event_id: str = "", max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.last_event_id = last_event_id
-        self.retry_ms: int | None = None
         self._max_event_bytes = max_event_bytes
-        self._pieces: list[bytes] = []
-        self._pieces_bytes = 0
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._settle_at = min(_SETTLE_BYTES, max_event_bytes)
         self._at_start = True
-        self._after_cr = False
+        self._last_byte = _LF
         self._id = last_event_id
         self._type = ""
         self._data: list[str] = []
         self._data_chars = 0
+        self._retry_ms: int | None = None
+
+    @property
+    def retry_ms(self) -> int | None:
+        """The reconnection time that the stream has set so far, None until it does. Ask once a connection is over."""
+        if self._held_bytes:
+            # A retry field counts at the end of its line, which may stand in an event that is not complete.
+            self._settle()
+        return self._retry_ms
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes and return the events that they complete, in order."""
         if self._at_start:
             chunk = self._strip_bom(chunk)
-        if self._after_cr and chunk:
-            # The CR already ended its line; an LF right after it belongs to it.
-            self._after_cr = False
-            if chunk[0] == 0x0A:
-                chunk = chunk[1:]
-        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
-        if end == 0:
-            self._keep(chunk)
+        if not chunk:
             return []
-        self._after_cr = chunk[-1] == 0x0D
-        self._pieces.append(chunk[:end])
-        lines = b"".join(self._pieces).decode("utf-8", "replace")
-        self._pieces.clear()
-        self._pieces_bytes = 0
-        if "\r" in lines:
-            lines = lines.replace("\r\n", "\n").replace("\r", "\n")
-        events = self._lines(lines)
+        before, self._last_byte = self._last_byte, chunk[-1]
+        if before == _CR or b"\r" in chunk:
+            return self._feed_cr(chunk, before)
+        end = chunk.rfind(b"\n\n") + 2
+        if end == 1 and (before != _LF or chunk[0] != _LF):
+            self._hold(chunk)
+            return []
+        self._held.append(chunk[:end])
+        text = b"".join(self._held).decode("utf-8", "replace")
+        self._held.clear()
+        self._held_bytes = 0
+        events = self._lines(text)
         if end < len(chunk):
-            self._keep(chunk[end:])
+            self._hold(chunk[end:])
         return events
+
+    def _feed_cr(self, chunk: bytes, before: int) -> list[Event]:
+        """Take bytes with CR line ends, or after one: a CR ends its line at once, an LF after it belongs to it."""
+        if before == _CR and chunk[0] == _LF:
+            chunk = chunk[1:]
+        self._held.append(chunk)
+        self._held_bytes += len(chunk)
+        events = self._settle()
+        self._check_size()
+        return events
+
+    def _settle(self) -> list[Event]:
+        """Interpret the whole lines that are held; what is left is less than a line."""
+        held = b"".join(self._held)
+        end = max(held.rfind(b"\n"), held.rfind(b"\r")) + 1
+        rest = held[end:]
+        self._held = [rest] if rest else []
+        self._held_bytes = len(rest)
+        text = held[:end].decode("utf-8", "replace")
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return self._lines(text)
 
     def _strip_bom(self, chunk: bytes) -> bytes:
         """Drop one leading byte order mark, also when it arrives in pieces."""
-        head = b"".join(self._pieces) + chunk
+        head = b"".join(self._held) + chunk
         if len(head) < len(_BOM) and _BOM.startswith(head):
-            self._pieces = [head]
+            self._held = [head]
             return b""
-        self._pieces.clear()
-        self._pieces_bytes = 0
+        self._held.clear()
         self._at_start = False
         return head.removeprefix(_BOM)
 
-    def _keep(self, piece: bytes) -> None:
-        if not piece:
-            return
-        self._pieces.append(piece)
-        self._pieces_bytes += len(piece)
-        if self._pieces_bytes + self._data_chars > self._max_event_bytes:
+    def _hold(self, piece: bytes) -> None:
+        self._held.append(piece)
+        self._held_bytes += len(piece)
+        if self._held_bytes > self._settle_at:
+            self._settle()
+            # Doubling keeps the work linear when one line is longer than all of this.
+            self._settle_at = min(max(_SETTLE_BYTES, 2 * self._held_bytes), self._max_event_bytes)
+            self._check_size()
+
+    def _check_size(self) -> None:
+        if self._held_bytes + self._data_chars > self._max_event_bytes:
             self._refuse()
 
     def _refuse(self) -> None:
@@ -159,7 +194,7 @@ class Parser:
             if "\0" not in value:
                 self._id = value
         elif name == "retry" and value.isascii() and value.isdigit() and len(value) <= _MAX_RETRY_DIGITS:
-            self.retry_ms = int(value)
+            self._retry_ms = int(value)
 
     def _dispatch(self, events: list[Event]) -> None:
         self.last_event_id = self._id

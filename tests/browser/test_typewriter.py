@@ -13,10 +13,11 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page, Playwright
 
 PAGES = Path(__file__).parent / "pages"
 SOURCES = Path(__file__).parents[2] / "sse_widget" / "js"
@@ -64,12 +65,6 @@ def origin() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Yield a browser whose background tabs are really hidden.
 
@@ -81,9 +76,7 @@ def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) ->
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         listening = "DevTools listening on "
-        url = next(
-            line.removeprefix(listening).strip() for line in process.stderr if line.startswith(listening)
-        )
+        url = next(line.removeprefix(listening).strip() for line in process.stderr if line.startswith(listening))
         drain = threading.Thread(target=deque, args=(process.stderr, 0))
         drain.start()
         joined = playwright.chromium.connect_over_cdp(url, no_defaults=True)

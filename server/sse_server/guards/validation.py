@@ -108,8 +108,7 @@ def decode_text(what: str, raw: bytes) -> str:
 
 
 def read_chat(fields: Mapping[str, Any], *, default_model: str, max_length: int, lang: Lang) -> Chat:
-    """Return the question of these fields; connection parameters among them are left to `read_connection`."""
-    _refuse_unknown(fields, _OF_RUN)
+    """Return the question of these fields, of which `read_connection` has checked the names."""
     messages = _messages(fields)
     _check_question(messages, max_length)
     options = {name: spec.read(name, fields[name]) for name, spec in _MODEL_OPTIONS.items() if name in fields}
@@ -135,10 +134,9 @@ def read_tuning(fields: Mapping[str, Any]) -> dict[str, Any]:
     return read_knobs(fields)
 
 
-def read_connection(fields: Mapping[str, Any], *, alone: bool = False) -> Connection:
-    """Return the connection's parameters; `alone` says that no others may be there."""
-    if alone:
-        _refuse_unknown(fields, frozenset())
+def read_connection(fields: Mapping[str, Any]) -> Connection:
+    """Return the connection's parameters; those of a run may stand beside them, for a URL is often kept whole."""
+    _refuse_unknown(fields, _OF_RUN)
     values: dict[str, Any] = {
         name: spec.read(name, fields[name]) for name, spec in _CONNECTION.items() if name in fields
     }

@@ -13,7 +13,7 @@ class RunHandler(Route):
     @refusing
     async def get(self, stream_id: str) -> None:
         """Read on from Last-Event-ID, else `after`, else a snapshot, else the start."""
-        connection = read_connection(self.fields(), alone=True)
+        connection = read_connection(self.fields())
         place = self.last_event_id()
         if place is not None and place[0] != stream_id:
             raise ServerError("bad_event_id")

@@ -10,7 +10,8 @@ import { Backoff } from "./backoff.js";
  * How a reader behaves; times in milliseconds.
  *
  * `streamId` and `after` attach to a stream that runs already. `snapshot` asks for its text so far as one delta.
- * `repeatable` says that the first request may be sent again after it was answered (a GET).
+ * `repeatable` says that the first request may be sent again after it was answered (a GET); `logged` that the server is
+ * known to keep streams, as ours does, so that a repeated first request with the same key is the same run.
  *
  * @typedef {object} SessionConfig
  * @property {boolean} reconnect
@@ -22,6 +23,7 @@ import { Backoff } from "./backoff.js";
  * @property {string} lastEventId
  * @property {boolean} snapshot
  * @property {boolean} repeatable
+ * @property {boolean} logged
  */
 /**
  * What matters of a response head; `code` and `message` come from the body of a refusal.
@@ -66,6 +68,7 @@ export const DEFAULTS = Object.freeze({
   lastEventId: "",
   snapshot: false,
   repeatable: false,
+  logged: false,
 });
 
 /**

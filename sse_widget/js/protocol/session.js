@@ -11,6 +11,7 @@ import {
   CONNECTION_EVENTS,
   CONTENT_TYPE,
   decode,
+  eventId,
   flag,
   load,
   number,
@@ -88,7 +89,7 @@ export class Session {
     this.lastSeq = this.#config.after;
     this.#backoff = this.#config.backoff;
     this.#heartbeatMs = this.#config.heartbeatTimeoutMs;
-    this.#logged = this.streamId !== "";
+    this.#logged = this.#config.logged || this.streamId !== "";
     this.#lastEventId = this.#config.lastEventId;
     this.#snapshot = this.#config.snapshot;
     this.#checkable = this.lastSeq === 0;
@@ -120,6 +121,9 @@ export class Session {
     }
     if (head.status === 204) {
       return [CLOSE, this.#finish("done", "", "")];
+    }
+    if (head.status < 100 && this.#mayReturn()) {
+      return [CLOSE, this.#broken("head_cut", nowMs)];
     }
     const message = head.message || `the server answered ${head.status}`;
     const busy = BUSY[head.status];
@@ -284,13 +288,17 @@ export class Session {
   #opened(head, nowMs) {
     const mediaType = (head.contentType.split(";")[0] ?? "").trim().toLowerCase();
     if (mediaType !== CONTENT_TYPE) {
+      if (CONTENT_TYPE.startsWith(mediaType) && (this.#logged || this.#config.repeatable)) {
+        // Chromium takes a head that was cut for a whole one.
+        return [CLOSE, this.#broken("head_cut", nowMs)];
+      }
       const message = `expected ${CONTENT_TYPE}, got ${head.contentType || "no content type"}`;
       return [CLOSE, this.#finish("error", "wrong_content_type", message)];
     }
     this.phase = "open";
     this.#answered = true;
     this.deadlineMs = nowMs + this.#heartbeatMs;
-    if (head.streamId && !this.streamId) {
+    if (!this.streamId && parseEventId(eventId(head.streamId, 0))) {
       this.#logged = true;
       this.streamId = head.streamId;
     }

@@ -16,6 +16,7 @@ import { CONTENT_TYPE, eventId, parseEventId } from "../protocol/events.js";
  * @property {boolean} [snapshot] begin with the text so far as one delta
  */
 
+const OWN_START = /\/api\/v1\/stream\/chat\/?$/;
 const RUN_PATH = /\/runs\/([0-9a-f]{32})\/?$/;
 /** These ask a question, or say where to begin; a resume does neither. */
 const START_PARAMS = ["q", "question", "key", "after", "snapshot"];
@@ -58,6 +59,8 @@ export class Endpoint {
     this.#key = options.key ?? (this.method === "GET" && !this.#sameOrigin ? "" : newKey());
     this.#runs = runsOf(this.#url, options.runsUrl, pageUrl);
     this.place = placeOf(this.#url, options);
+    /** Whether the path is one of sse-widget's server, where the same key is the same run. */
+    this.logged = OWN_START.test(this.#url.pathname) || options.runsUrl !== undefined;
   }
 
   /**

@@ -42,15 +42,20 @@ async function follow(request, { fetch, wall }, sink, signal) {
     response = await fetch(url, { ...init, signal });
     head = await readHead(response, wall());
   } catch {
-    return signal.aborted ? undefined : sink.failed("network");
+    if (!signal.aborted) {
+      sink.failed("network");
+    }
+    return;
   }
-  const reader = response.body?.getReader();
   if (!signal.aborted) {
     sink.head(head);
   }
-  // A fetch that was passed in may know nothing of signals, so the reader is let go here too.
-  const outcome = await pump(reader, sink, signal);
-  reader?.cancel().catch(() => {});
+  // A fetch that was passed in may know nothing of signals, so the body is let go here too.
+  if (signal.aborted) {
+    response.body?.cancel().catch(() => {});
+    return;
+  }
+  const outcome = await pump(response.body?.getReader(), sink, signal);
   if (!signal.aborted) {
     outcome === "ended" ? sink.ended() : sink.failed(outcome);
   }
@@ -76,5 +81,6 @@ async function pump(reader, sink, signal) {
       sink.bytes(part.value);
     }
   }
+  reader?.cancel().catch(() => {});
   return "ended";
 }

@@ -1,0 +1,63 @@
+/** The page that the standalone server serves: the same panel, on the published sse.js alone. */
+import { Reading } from "../reading.js";
+import { AdaptiveTypewriter, SSEConsumer } from "../sse.js";
+import { Panel } from "../view/panel.js";
+
+/** @typedef {import("../reading.js").Place} Place */
+
+const RUN = /^#([0-9a-f]{32})$/;
+const QUESTION = "sse-widget:question";
+const { signal } = new AbortController();
+
+const lang = chosenLang();
+document.documentElement.lang = lang;
+document.documentElement.dir = lang === "ar" ? "rtl" : "ltr";
+
+const reading = new Reading();
+const root = /** @type {HTMLElement} */ (document.getElementById("panel"));
+new Panel(root, {
+  reading,
+  ask,
+  lang,
+  signal,
+  draft: { text: "", focused: true },
+  typewriter: (element) => new AdaptiveTypewriter(element),
+});
+addEventListener("hashchange", attach);
+attach();
+
+/** @param {string} question */
+function ask(question) {
+  if (reading.live) reading.stop();
+  const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  reading.follow(question, (place) => {
+    const consumer = consumerAt("chat", { ...place, body: { q: question }, key });
+    return consumer.onHello(() => remember(question, consumer.streamId));
+  });
+}
+
+/** The run that the address names: after a reload, or from a link. */
+function attach() {
+  const streamId = RUN.exec(location.hash)?.[1];
+  if (!streamId || streamId === reading.streamId) return;
+  const question = sessionStorage.getItem(`${QUESTION}:${streamId}`) ?? "";
+  reading.follow(question, (place) => consumerAt(`runs/${streamId}`, place), { snapshot: true });
+}
+
+/** @param {string} question @param {string} streamId */
+function remember(question, streamId) {
+  sessionStorage.setItem(`${QUESTION}:${streamId}`, question);
+  history.replaceState(null, "", `#${streamId}`);
+}
+
+/** @param {string} route @param {import("../consumer.js").ConsumerOptions} options */
+function consumerAt(route, options) {
+  const url = new URL(`api/v1/stream/${route}`, document.baseURI);
+  return new SSEConsumer(url, { ...options, headers: { "Accept-Language": lang } });
+}
+
+/** `?lang=` of the address, else the browser's. */
+function chosenLang() {
+  const asked = new URL(location.href).searchParams.get("lang") ?? navigator.language;
+  return /^ar\b/i.test(asked) ? "ar" : "en";
+}

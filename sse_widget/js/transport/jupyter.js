@@ -1,0 +1,74 @@
+/** How a page in Jupyter reaches the server: through the extension under Jupyter's own base, or at an address. */
+
+/**
+ * @typedef {object} Server
+ * @property {URL} base ends in `/`
+ * @property {() => Record<string, string>} headers of every request
+ */
+
+/**
+ * The extension of the Jupyter server that this page came from; null on a page that is none of Jupyter's.
+ *
+ * @param {Document} document
+ * @returns {Server | null}
+ */
+export function extensionServer(document) {
+  const { baseUrl, token } = pageConfig(document);
+  if (typeof baseUrl !== "string") return null;
+  return {
+    base: new URL("sse-widget/", new URL(slashed(baseUrl), document.baseURI)),
+    headers: () => ({
+      "X-XSRFToken": cookie(document, "_xsrf"),
+      ...(token ? { Authorization: `token ${token}` } : {}),
+    }),
+  };
+}
+
+/**
+ * A server at an address of its own, which asks for a ticket.
+ *
+ * @param {string} url
+ * @returns {Server}
+ */
+export function addressedServer(url) {
+  return { base: new URL(slashed(url)), headers: () => ({}) };
+}
+
+/**
+ * The URL of one route.
+ *
+ * @param {Server} server
+ * @param {string} route below `api/v1/stream/`
+ * @param {string} [ticket]
+ */
+export function routeUrl({ base }, route, ticket = "") {
+  const url = new URL(`api/v1/stream/${route}`, base);
+  if (ticket) url.searchParams.set("ticket", ticket);
+  return url;
+}
+
+/**
+ * JupyterLab 4 and Notebook 7 put it into every page.
+ *
+ * @param {Document} document
+ * @returns {Record<string, unknown>}
+ */
+function pageConfig(document) {
+  try {
+    return Object(JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}"));
+  } catch {
+    return {};
+  }
+}
+
+/** @param {Document} document @param {string} name */
+function cookie(document, name) {
+  const pairs = document.cookie.split("; ").map((pair) => pair.split("="));
+  const found = pairs.find(([key]) => key === name);
+  return decodeURIComponent(found?.slice(1).join("=") ?? "");
+}
+
+/** @param {string} url */
+function slashed(url) {
+  return url.endsWith("/") ? url : `${url}/`;
+}

@@ -1,0 +1,125 @@
+"""One question on its way to an answer, as the kernel sees it: started or joined, read, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from sse_widget.answer import Answer
+from sse_widget.errors import RemoteError, SSEWidgetError
+from sse_widget.protocol.actions import Reset
+from sse_widget.protocol.events import Delta, Metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from sse_widget.client import Created, Status, Stream, StreamClient
+    from sse_widget.protocol.events import TerminalState
+
+_GONE = frozenset({"not_found", "expired"})
+
+
+class Run:
+    """What `ask` returns: `await run`, or `run.wait()` where there is no event loop, for the Answer.
+
+    The run goes on whether anyone waits or not, also when a wait is interrupted. Its coroutines are for the loop of
+    `loop.py`; everything else is safe on any thread.
+    """
+
+    def __init__(self, question: str, stream_id: str = "") -> None:
+        self.question = question
+        self.stream_id = stream_id
+        self.ticket = ""
+        self.future: Future[Answer] = Future()
+        self._pieces: list[str] = []
+        self._metadata: Metadata | None = None
+        self._client: StreamClient | None = None
+        self._stream: Stream | None = None
+        self._unwanted = False
+
+    @property
+    def text(self) -> str:
+        """What has arrived."""
+        return "".join(self._pieces)
+
+    @property
+    def state(self) -> TerminalState | None:
+        """The terminal state, None while the run goes on."""
+        if self._stream is None or self._stream.state is None:
+            return "error" if self.future.done() else None
+        return self._stream.state
+
+    def wait(self, timeout_s: float | None = None) -> Answer:
+        """Block until the run ends. Raises its error, or TimeoutError."""
+        return self.future.result(timeout_s)
+
+    def __await__(self) -> Generator[Any, None, Answer]:
+        return asyncio.shield(asyncio.wrap_future(self.future)).__await__()
+
+    def __repr__(self) -> str:
+        return f"<run {self.stream_id or 'not started'}: {self.state or 'running'}, {len(self.text)} characters>"
+
+    async def start(self, client: StreamClient, **params: Any) -> Created | None:
+        """Have the server start the run; None when it was stopped before."""
+        if self._unwanted:
+            return None
+        created = await client.create(self.question, **params)
+        self.stream_id, self.ticket = created.stream_id, created.ticket
+        return created
+
+    async def read(self, client: StreamClient, told: Callable[[Status], None]) -> Answer:
+        """Read the run to its end. Raises what ended it, unless it is done, stopped, or was left."""
+        self._client = client
+        if not self.stream_id:
+            return self._answer("stopped")
+        self._stream = client.attach(self.stream_id).on_status(told)
+        if self._unwanted:
+            await self.stop()
+        async for message in self._stream:
+            match message:
+                case Delta(text):
+                    self._pieces.append(text)
+                case Reset():
+                    self._pieces.clear()
+                case Metadata():
+                    self._metadata = message
+                case _:
+                    pass
+        if self._stream.error is not None:
+            raise self._stream.error
+        return self._answer(self._stream.state or "closed")
+
+    async def stop(self) -> None:
+        """End the run at the server, also one that has not begun. Raises ConnectError when it is not reached."""
+        self._unwanted = True
+        if self._client is None or not self.stream_id or self.state is not None:
+            return
+        try:
+            await self._client.stop(self.stream_id)
+        except RemoteError as error:
+            if error.code not in _GONE:
+                raise
+
+    async def make_way(self) -> None:
+        """Stop the run, or leave it when the server is not reached, and wait until its reader has ended."""
+        try:
+            await self.stop()
+        except SSEWidgetError:
+            if self._stream is not None:
+                self._stream.disconnect()
+        await asyncio.wait({asyncio.wrap_future(self.future)})
+
+    async def cut(self) -> None:
+        """Drop the reader's connection; it resumes at once."""
+        if self._stream is not None:
+            self._stream.restart()
+
+    def _answer(self, state: TerminalState) -> Answer:
+        return Answer(
+            self.text,
+            state=state,
+            stream_id=self.stream_id,
+            question=self.question,
+            metadata=self._metadata,
+        )

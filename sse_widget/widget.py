@@ -1,0 +1,210 @@
+"""The widget: traits, ask, stop, display. How a stream is read is `client`'s business, how it looks the browser's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets as t
+from IPython.display import display, update_display
+
+from sse_widget import hosting
+from sse_widget.client import StreamClient
+from sse_widget.errors import SSEWidgetError
+from sse_widget.loop import submit
+from sse_widget.pacing.pace import PacerOptions
+from sse_widget.run import Run
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from sse_widget.answer import Answer
+    from sse_widget.client import Status
+
+_STATIC = Path(__file__).parent / "static"
+_STREAM_ID = re.compile(r"[0-9a-f]{32}")
+_PACE = PacerOptions()
+
+
+def _built(name: str) -> Path:
+    path = _STATIC / name
+    if not path.is_file():
+        raise FileNotFoundError(f"{name} is not built. In a checkout, run `make setup`; the wheel has it inside.")
+    return path
+
+
+class StreamWidget(anywidget.AnyWidget):
+    """An ask box, the answer as it is typed, and its status, in a notebook cell.
+
+    `url` and `token` name a server; without them it is the Jupyter extension's, the one of SSE_WIDGET_URL and
+    SSE_WIDGET_TOKEN, or a process that the first question starts. `model` and `lang` are the defaults of
+    questions and words; empty means the server's and the page's. The last five traits are the typewriter's.
+
+    One run at a time: a question that is asked while another is being answered stops that first. The browser and
+    the kernel both read the run from the server; over the comm go its id, and `text` once, at the end. Traits
+    change on the reader's thread, and so do their observers run there.
+    """
+
+    _esm = _built("widget.js")
+    _css = _built("widget.css")
+
+    stream_id = t.Unicode("").tag(sync=True)
+    question = t.Unicode("").tag(sync=True)
+    text = t.Unicode("").tag(sync=True)
+    status = t.Unicode("idle").tag(sync=True)
+    error = t.Unicode("").tag(sync=True)
+    base_url = t.Unicode("").tag(sync=True)
+    in_jupyter = t.Bool(default_value=False).tag(sync=True)
+    model = t.Unicode("").tag(sync=True)
+    lang = t.Unicode("").tag(sync=True)
+    base_delay_ms = t.Float(_PACE.base_delay_ms, min=0).tag(sync=True)
+    chars_per_step = t.Int(_PACE.chars_per_step, min=1).tag(sync=True)
+    punctuation_delay_multiplier = t.Float(_PACE.punctuation_delay_multiplier, min=0).tag(sync=True)
+    comma_delay_multiplier = t.Float(_PACE.comma_delay_multiplier, min=0).tag(sync=True)
+    max_lag_ms = t.Float(_PACE.max_lag_ms, min=0).tag(sync=True)
+
+    def __init__(self, *, url: str | None = None, token: str | None = None, **traits: Any) -> None:
+        self._run: Run | None = None
+        self._shown = False
+        self._address = hosting.find(url, token)
+        super().__init__(**traits)
+        if self._address is None:
+            submit(self._client())  # so that the first question finds it running
+        else:
+            self.base_url = self._address.browser_url
+            self.in_jupyter = self._address.in_jupyter
+        self.on_msg(self._on_message)
+        self.observe(self._on_stream_id, "stream_id")
+
+    def ask(self, question: str, **params: Any) -> Run:
+        """Ask, and return the run: `await` it for the Answer, or let it stream while the next cells run.
+
+        `params` are those of design.md section 5: model, max_tokens, temperature, seed, chunk_tokens and so on.
+        Awaiting raises RemoteError when the server ends the stream with an error, ConnectError when it cannot be
+        reached (any more), LogTrimmed when events are gone, PayloadError when the text is not the one that was
+        sent; each has what arrived in `.text`. A stopped run gives its partial text, with state "stopped".
+        """
+        if self.model:
+            params.setdefault("model", self.model)
+        return self._follow(Run(question), params)
+
+    def wait(self, timeout_s: float | None = None) -> Answer:
+        """Block until the current run ends, and return its Answer. Raises as `ask`, or TimeoutError."""
+        if self._run is None:
+            raise RuntimeError("there is nothing to wait for: ask first")
+        return self._run.wait(timeout_s)
+
+    def stop(self) -> Future[None]:
+        """Stop the run: the model ends. The future says when the server has heard it; nobody needs to wait."""
+        return submit(self._stop(self._run))
+
+    def cut(self) -> Future[None]:
+        """Drop the connections of both readers, to see them come back."""
+        self.send({"type": "cut"})
+        return submit(self._cut(self._run))
+
+    def __repr__(self) -> str:
+        return f"StreamWidget(status={self.status!r}, stream_id={self.stream_id!r})"
+
+    def _follow(self, run: Run, params: dict[str, Any]) -> Run:
+        previous, self._run = self._run, run
+        submit(self._answer(run, previous, params)).add_done_callback(lambda task: _settle(run, task))
+        return run
+
+    async def _answer(self, run: Run, previous: Run | None, params: dict[str, Any]) -> Answer:
+        if previous is not None and not previous.future.done():
+            await previous.make_way()
+        self._tell(run, question=run.question, stream_id=run.stream_id, text="", error="", status="connecting")
+        try:
+            client = await self._client()
+            if not run.stream_id and await run.start(client, **params) is not None:
+                self._announce(run)
+            answer = await run.read(client, lambda status: self._on_status(run, status))
+        except BaseException as error:
+            if isinstance(error, SSEWidgetError):
+                error.text = run.text
+            self._end(run, run.state or "error", str(error))
+            raise
+        self._end(run, answer.state, "")
+        return answer
+
+    async def _client(self) -> StreamClient:
+        address = self._address
+        if address is None:
+            address = await asyncio.to_thread(hosting.own)
+        self.base_url = address.browser_url
+        return StreamClient(address.url, token=address.token, lang=self.lang)
+
+    def _announce(self, run: Run) -> None:
+        """Name the run to the browser; its ticket goes by a message, since traits are saved with the notebook."""
+        self.send({"type": "run", "stream_id": run.stream_id, "ticket": run.ticket})
+        self._tell(run, stream_id=run.stream_id)
+
+    def _on_status(self, run: Run, status: Status) -> None:
+        if status.state in {"connecting", "open", "waiting"}:
+            self._tell(run, status="streaming" if status.state == "open" else status.state)
+
+    def _end(self, run: Run, state: str, error: str) -> None:
+        if self._tell(run, text=run.text, error=error, status=state) and self._shown:
+            data, metadata = self._repr_mimebundle_()
+            update_display(data, metadata=metadata, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+
+    def _tell(self, run: Run, **traits: str) -> bool:
+        """Set traits, in one message, unless another run has taken over."""
+        if run is not self._run:
+            return False
+        with self.hold_sync():
+            for name, value in traits.items():
+                setattr(self, name, value)
+        return True
+
+    async def _stop(self, run: Run | None) -> None:
+        if run is not None:
+            await run.stop()
+
+    async def _cut(self, run: Run | None) -> None:
+        if run is not None:
+            await run.cut()
+
+    def _on_message(self, _: StreamWidget, content: dict[str, Any], __: list[bytes]) -> None:
+        match content:
+            case {"type": "ask", "q": str(question)}:
+                self.ask(question)
+            case {"type": "ticket"} if self._run is not None and self._run.ticket:
+                self._announce(self._run)
+
+    def _on_stream_id(self, change: dict[str, Any]) -> None:
+        """A page started a run by itself: the kernel reads it too."""
+        stream_id = change["new"]
+        if _STREAM_ID.fullmatch(stream_id) and (self._run is None or self._run.stream_id != stream_id):
+            self._follow(Run(self.question, stream_id), {})
+
+    @property
+    def _display_id(self) -> str:
+        return f"sse-widget-{self.model_id}"
+
+    def _ipython_display_(self) -> None:
+        """Display under an id of its own, so that the output can be given its text at the end."""
+        self._shown = True
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The widget for whoever can show it, and its text for all others: GitHub, nbconvert, a terminal."""
+        data, metadata = super()._repr_mimebundle_() or ({}, {})
+        lines = (f'<div dir="auto">{escape(line) or "<br>"}</div>' for line in self.text.split("\n"))
+        page = f'<div style="white-space: pre-wrap">{"".join(lines)}</div>'
+        return {**data, "text/plain": self.text or repr(self), "text/html": page}, metadata
+
+
+def _settle(run: Run, task: Future[Answer]) -> None:
+    if task.cancelled():
+        run.future.cancel()
+    elif (error := task.exception()) is not None:
+        run.future.set_exception(error)
+    else:
+        run.future.set_result(task.result())
