@@ -15,8 +15,8 @@ class SessionConfig(msgspec.Struct, frozen=True):
     """How a reader behaves; times in milliseconds.
 
     `stream_id` and `after` attach to a stream that runs already. `snapshot` asks for its text so far as one delta.
-    `repeatable` says that the first request may be sent again after it was answered (a GET); `logged` that the server is
-    known to keep streams, as ours does, so that a repeated first request with the same key is the same run.
+    `repeatable` says that the first request may be sent again after it was answered (a GET); `logged` that the server
+    is known to keep streams, as ours does, so that a repeated first request with the same key is the same run.
     """
 
     reconnect: bool = True

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,13 +137,19 @@ class Lab:
         workspace = secrets.token_hex(4)
         page.goto(f"{self.url}/lab/workspaces/{workspace}/tree/{name}?token={self.token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+        page.get_by_text("| Idle").wait_for(timeout=60_000)
 
     def run(self, page: Page, cell: int) -> None:
-        """Run one cell, as Shift+Enter does."""
-        editor = page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".cm-content").first
-        editor.click()
+        """Run one cell, as Shift+Enter does, and see that it was taken."""
+        found = page.locator(".jp-Notebook .jp-Cell").nth(cell)
+        found.locator(".cm-content").first.click()
+        found.locator(".cm-editor.cm-focused").wait_for()
         page.keyboard.press("Shift+Enter")
+        try:
+            expect(found.locator(".jp-InputPrompt")).not_to_have_text("[ ]:", timeout=20_000)
+        except AssertionError:
+            page.screenshot(path=self.folder / "not-run.png")
+            raise
 
 
 @pytest.fixture(scope="session")

@@ -22,10 +22,8 @@ async ({count, model}) => {
       method: "POST", body: {q: name, model, chunk_tokens: 2}, reconnectDelay: 20, maxReconnectAttempts: 40,
     });
     consumer.onDelta(({text: more}) => { text += more; }).onReset(() => { text = ""; });
-    const states = [];
-    consumer.onState((state) => states.push(state));
     const state = await consumer.connect();
-    return {state, text, error: consumer.error, id: consumer.streamId, connections: states.filter((s) => s === "connecting").length};
+    return {state, text, error: consumer.error, id: consumer.streamId};
   };
   const out = [];
   for (let at = 0; at < count; at += 5) {

@@ -575,7 +575,7 @@ test("a foreign server: EventSource's rules, retry: and last event id", async (t
     refuse(200, EVENT_STREAM, "data: three\n\n"),
     refuse(204),
   ];
-  const told = reader(`${server.chatUrl}?q=1`, clock);
+  const told = reader(`${server.foreignUrl}?q=1`, clock);
   /** @type {any[]} */
   const heard = [];
   told.consumer
@@ -607,9 +607,9 @@ test("a foreign server: EventSource's rules, retry: and last event id", async (t
 test("a foreign server: a POST is never sent again, and stop leaves", async (t) => {
   const server = await LogServer.start(t);
   server.script = [refuse(200, EVENT_STREAM, "data: whole\n\n")];
-  assert.equal(await reader(server.chatUrl, ASK).consumer.connect(), "done");
+  assert.equal(await reader(server.foreignUrl, ASK).consumer.connect(), "done");
   server.script = [(response) => response.writeHead(200, EVENT_STREAM).write("data: first\n\n")];
-  const told = reader(server.chatUrl, ASK);
+  const told = reader(server.foreignUrl, ASK);
   const stopped = told.consumer.stop();
   assert.equal(await told.consumer.connect(), "closed");
   assert.equal(await stopped, false);

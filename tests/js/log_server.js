@@ -64,6 +64,11 @@ export class LogServer {
     return `${this.#origin}/api/v1/stream/chat`;
   }
 
+  /** A path that says nothing of sse-widget; what it answers is in the script. */
+  get foreignUrl() {
+    return `${this.#origin}/events`;
+  }
+
   get runUrl() {
     return `${this.#origin}/api/v1/stream/runs/${STREAM}`;
   }

@@ -1,0 +1,179 @@
+"""A real JupyterLab and Notebook 7: ask, reload, restart the kernel, stop while it is busy."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+LIMIT_MS = 60_000
+SLOW = "synthetic:tokens=160,rate=40,lang=mixed,seed=5"
+SHOW = "import sse_widget as sw\nw = sw.StreamWidget(model={model!r})\nw"
+
+
+def golden(lab: Any, model: str) -> str:
+    """Return the whole text of a synthetic model, read without cuts, as a script would."""
+    headers = {"Authorization": f"token {lab.token}"}
+    query = {"q": "golden", "model": model.replace("rate=40", "rate=0"), "chunk_tokens": 50}
+    url = f"{lab.url}/sse-widget/api/v1/stream/chat"
+    body = httpx.get(url, params=query, headers=headers, timeout=30).text
+    rows = [line.removeprefix("data: ") for line in body.splitlines() if line.startswith('data: {"text"')]
+    return "".join(json.loads(row)["text"] for row in rows)
+
+
+def shown(page: Page) -> str:
+    """Return the text that the widget shows, its blocks joined as they were split."""
+    lines = page.locator(".ssew-text").first.evaluate("el => [...el.children].map((line) => line.textContent)")
+    return "\n".join(lines)
+
+
+def until_shown(page: Page, characters: int) -> None:
+    page.wait_for_function(
+        "n => (document.querySelector('.ssew-text')?.textContent.length ?? 0) >= n", arg=characters, timeout=LIMIT_MS
+    )
+
+
+def until_typed(page: Page, text: str) -> None:
+    """Wait until the typewriter has shown exactly this; what is shown wrongly never becomes it."""
+    page.wait_for_function(
+        """(want) => [...document.querySelector('.ssew-text').children]
+          .map((line) => line.textContent).join('\\n') === want""",
+        arg=text,
+        timeout=5_000,
+    )
+
+
+def until_state(page: Page, state: str) -> None:
+    expect(page.locator(".ssew-dot").first).to_have_attribute("data-state", state, timeout=LIMIT_MS)
+
+
+def ask_in_box(page: Page, question: str) -> None:
+    box = page.locator(".ssew textarea").first
+    box.fill(question)
+    box.press("Enter")
+
+
+@pytest.fixture
+def notebook(lab: Any, fresh_page: Page) -> Callable[[str, list[str]], Page]:
+    """Return a function that writes a notebook, opens it, and runs its first cell, which shows the widget."""
+
+    def start(name: str, cells: list[str]) -> Page:
+        lab.write(name, cells)
+        lab.open(fresh_page, name)
+        lab.run(fresh_page, 0)
+        fresh_page.wait_for_selector(".ssew textarea", timeout=LIMIT_MS)
+        return fresh_page
+
+    return start
+
+
+def test_the_local_model_streams_into_a_cell(notebook: Any, lab: Any) -> None:
+    page = notebook("local.ipynb", [SHOW.format(model=""), 'run = w.ask("What is the sea?", max_tokens=40)'])
+    page.evaluate(
+        """() => {
+          window.paintedAt = new Promise((resolve) => {
+            const text = document.querySelector('.ssew-text');
+            new MutationObserver((_, observer) => {
+              if (!text.textContent) return;
+              observer.disconnect();
+              requestAnimationFrame(() => setTimeout(() => resolve(Date.now())));
+            }).observe(text, {childList: true, subtree: true, characterData: true});
+          });
+        }"""
+    )
+    began_ms = time.time() * 1000
+    lab.run(page, 1)
+    painted_ms = page.evaluate("window.paintedAt")
+    until_state(page, "done")
+    print(f"\nJupyterLab, local model: Run to first painted text {painted_ms - began_ms:.0f} ms")
+    assert len(shown(page)) > 20
+
+
+def test_the_ask_box_asks_without_the_kernel_and_the_kernel_reads_too(notebook: Any, lab: Any) -> None:
+    model = "synthetic:tokens=40,rate=0,lang=ar,seed=2"
+    page = notebook("box.ipynb", [SHOW.format(model=model), "print(len(w.text), w.status, repr(w.question))"])
+    ask_in_box(page, "ما هو البث؟")
+    until_state(page, "done")
+    text = golden(lab, model)
+    until_typed(page, text)
+    first = page.locator(".ssew-text > div").first
+    assert first.evaluate("el => getComputedStyle(el).direction") == "rtl"
+    lab.run(page, 1)
+    expect(page.locator(".jp-OutputArea-output pre").last).to_contain_text(
+        f"{len(text)} done 'ما هو البث؟'", timeout=LIMIT_MS
+    )
+
+
+def test_a_reload_in_the_middle_ends_with_the_full_text(notebook: Any, lab: Any) -> None:
+    page = notebook("reload.ipynb", [SHOW.format(model=SLOW), 'run = w.ask("long")'])
+    lab.run(page, 1)
+    until_shown(page, 80)
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    page.reload()
+    page.wait_for_selector(".ssew-text", timeout=LIMIT_MS)
+    until_state(page, "done")
+    until_typed(page, golden(lab, SLOW))
+
+
+def test_a_kernel_restart_in_the_middle_does_not_interrupt_the_view(notebook: Any, lab: Any) -> None:
+    page = notebook("restart.ipynb", [SHOW.format(model=SLOW), 'run = w.ask("long")'])
+    lab.run(page, 1)
+    until_shown(page, 80)
+    headers = {"Authorization": f"token {lab.token}"}
+    sessions = httpx.get(f"{lab.url}/api/sessions", headers=headers).json()
+    kernel = next(s["kernel"]["id"] for s in sessions if s["path"].endswith("restart.ipynb"))
+    answer = httpx.post(f"{lab.url}/api/kernels/{kernel}/restart", headers=headers, timeout=30)
+    assert answer.status_code == 200
+    at_restart = len(shown(page))
+    until_state(page, "done")
+    until_typed(page, golden(lab, SLOW))
+    assert at_restart < len(golden(lab, SLOW)), "the restart came after the end; the stream was too short"
+
+
+def test_stop_works_while_the_kernel_is_busy(notebook: Any, lab: Any) -> None:
+    """The model's own token counter stands still within 200 ms of the click, with the kernel in a long cell."""
+    cells = [
+        SHOW.format(model=""),
+        'run = w.ask("Tell a very long story about the sea.", max_tokens=1500)',
+        "import time\ntime.sleep(25)",
+    ]
+    page = notebook("busy.ipynb", cells)
+    lab.run(page, 1)
+    until_shown(page, 40)
+    lab.run(page, 2)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=busy]", timeout=LIMIT_MS)
+    page.locator(".ssew button", has_text="Stop").click()
+    until_state(page, "stopped")
+    assert page.locator(".jp-Notebook-ExecutionIndicator").get_attribute("data-status") == "busy"
+    assert 0 < len(shown(page)) < 6000
+
+
+def test_cutting_the_connection_loses_nothing(notebook: Any, lab: Any) -> None:
+    page = notebook("cut.ipynb", [SHOW.format(model=SLOW), 'run = w.ask("long")'])
+    lab.run(page, 1)
+    for characters in (40, 120, 250):
+        until_shown(page, characters)
+        page.locator(".ssew button", has_text="Cut").click()
+    until_state(page, "done")
+    until_typed(page, golden(lab, SLOW))
+
+
+def test_notebook_7_shows_the_same(lab: Any, fresh_page: Page) -> None:
+    lab.write("seven.ipynb", [SHOW.format(model=SLOW)])
+    fresh_page.goto(f"{lab.url}/notebooks/seven.ipynb?token={lab.token}")
+    fresh_page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=LIMIT_MS)
+    lab.run(fresh_page, 0)
+    fresh_page.wait_for_selector(".ssew textarea", timeout=LIMIT_MS)
+    ask_in_box(fresh_page, "seven")
+    until_state(fresh_page, "done")
+    until_typed(fresh_page, golden(lab, SLOW))
