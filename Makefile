@@ -30,11 +30,13 @@ check: setup ## linters, types, import rules, of both languages
 
 test: setup system check ## check, then every quick test
 	node --test "tests/js/**/*.test.js"
-	$(call pytest,unit server browser notebooks)
+	$(call pytest,unit server)
+	$(call pytest,browser notebooks,-s)
 	python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
 
 accept: setup system ## long browser runs, chaos, kills
-	$(call pytest,accept)
+	@# a process for each file: Playwright's loop and asyncio's tests do not share one
+	set -e; for file in tests/accept/test_*.py; do python -m pytest -s $$file; done
 
 bench: setup ## ratios side by side, printed
 	$(call pytest,benchmarks,-s)

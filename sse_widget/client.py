@@ -151,6 +151,13 @@ class StreamClient:
         headers = {**self._own, "Content-Type": "application/json"}
         await self._exchange(Request("PATCH", self._run(stream_id), headers, msgspec.json.encode(knobs)))
 
+    async def health(self) -> dict[str, Any]:
+        """Return what the server says of itself: status, version, model, runs."""
+        answer: dict[str, Any] = msgspec.json.decode(
+            await self._exchange(Request("GET", self._route("health"), self._own))
+        )
+        return answer
+
     async def _exchange(self, request: Request) -> bytes:
         connection = Connection(self._transport)
         try:

@@ -117,6 +117,7 @@ class Connection:
             self._http = httpx.AsyncClient(
                 transport=self._transport,
                 verify=_tls(trusting=not local or url.startswith("https:")),
+                headers={"Accept-Encoding": "identity"},
                 timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S),
                 follow_redirects=True,
                 trust_env=not local,  # no proxy of the environment can reach this machine's loopback
@@ -190,7 +191,11 @@ async def _check_redirect(response: httpx.Response) -> None:
     if response.status_code not in {301, 302, 303, 307, 308}:
         return
     location = response.headers.get("location", "")
-    if not location or httpx.URL(location).scheme not in {"", "http", "https"}:
+    try:
+        usable = bool(location) and urlsplit(location).scheme in {"", "http", "https"}
+    except ValueError:
+        usable = False
+    if not usable:
         raise httpx.InvalidURL(f"{response.status_code} without a usable Location: {location!r}")
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from sse_widget.answer import Answer
 from sse_widget.errors import RemoteError, SSEWidgetError
+from sse_widget.loop import submit
 from sse_widget.protocol.actions import Reset
 from sse_widget.protocol.events import Delta, Metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Coroutine, Generator
 
     from sse_widget.client import Created, Status, Stream, StreamClient
     from sse_widget.protocol.events import TerminalState
@@ -37,6 +38,8 @@ class Run:
         self._client: StreamClient | None = None
         self._stream: Stream | None = None
         self._unwanted = False
+        self._changed = asyncio.Event()
+        self._over = asyncio.Event()
 
     @property
     def text(self) -> str:
@@ -46,9 +49,11 @@ class Run:
     @property
     def state(self) -> TerminalState | None:
         """The terminal state, None while the run goes on."""
-        if self._stream is None or self._stream.state is None:
-            return "error" if self.future.done() else None
-        return self._stream.state
+        if self.future.done() and not self.future.cancelled() and self.future.exception() is None:
+            return self.future.result().state
+        if self._stream is not None and self._stream.state is not None:
+            return self._stream.state
+        return "error" if self.future.done() else None
 
     def wait(self, timeout_s: float | None = None) -> Answer:
         """Block until the run ends. Raises its error, or TimeoutError."""
@@ -59,6 +64,24 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<run {self.stream_id or 'not started'}: {self.state or 'running'}, {len(self.text)} characters>"
+
+    async def reach(self, characters: int) -> str:
+        """Wait until so many characters have arrived, or the run is over, and return the text so far."""
+        await asyncio.wrap_future(submit(self._reached(characters)))
+        return self.text
+
+    async def carry(self, answering: Coroutine[Any, Any, Answer]) -> None:
+        """Await the answer and hand it to whoever waits."""
+        try:
+            self.future.set_result(await answering)
+        except asyncio.CancelledError:
+            self.future.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the asker's
+            self.future.set_exception(error)
+        finally:
+            self._over.set()
+            self._changed.set()
 
     async def start(self, client: StreamClient, **params: Any) -> Created | None:
         """Have the server start the run; None when it was stopped before."""
@@ -77,15 +100,7 @@ class Run:
         if self._unwanted:
             await self.stop()
         async for message in self._stream:
-            match message:
-                case Delta(text):
-                    self._pieces.append(text)
-                case Reset():
-                    self._pieces.clear()
-                case Metadata():
-                    self._metadata = message
-                case _:
-                    pass
+            self._take(message)
         if self._stream.error is not None:
             raise self._stream.error
         return self._answer(self._stream.state or "closed")
@@ -108,12 +123,29 @@ class Run:
         except SSEWidgetError:
             if self._stream is not None:
                 self._stream.disconnect()
-        await asyncio.wait({asyncio.wrap_future(self.future)})
+        await self._over.wait()
 
     async def cut(self) -> None:
         """Drop the reader's connection; it resumes at once."""
         if self._stream is not None:
             self._stream.restart()
+
+    def _take(self, message: object) -> None:
+        match message:
+            case Delta(text):
+                self._pieces.append(text)
+                self._changed.set()
+            case Reset():
+                self._pieces.clear()
+            case Metadata():
+                self._metadata = message
+            case _:
+                pass
+
+    async def _reached(self, characters: int) -> None:
+        while len(self.text) < characters and not self._over.is_set():
+            self._changed.clear()
+            await self._changed.wait()
 
     def _answer(self, state: TerminalState) -> Answer:
         return Answer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,13 +73,12 @@ class StreamWidget(anywidget.AnyWidget):
         self._shown = False
         self._address = hosting.find(url, token)
         super().__init__(**traits)
-        if self._address is None:
-            submit(self._client())  # so that the first question finds it running
-        else:
+        if self._address is not None:
             self.base_url = self._address.browser_url
             self.in_jupyter = self._address.in_jupyter
         self.on_msg(self._on_message)
         self.observe(self._on_stream_id, "stream_id")
+        submit(self._warm_up())
 
     def ask(self, question: str, **params: Any) -> Run:
         """Ask, and return the run: `await` it for the Answer, or let it stream while the next cells run.
@@ -112,7 +112,7 @@ class StreamWidget(anywidget.AnyWidget):
 
     def _follow(self, run: Run, params: dict[str, Any]) -> Run:
         previous, self._run = self._run, run
-        submit(self._answer(run, previous, params)).add_done_callback(lambda task: _settle(run, task))
+        submit(run.carry(self._answer(run, previous, params)))
         return run
 
     async def _answer(self, run: Run, previous: Run | None, params: dict[str, Any]) -> Answer:
@@ -131,6 +131,11 @@ class StreamWidget(anywidget.AnyWidget):
             raise
         self._end(run, answer.state, "")
         return answer
+
+    async def _warm_up(self) -> None:
+        """Have the server running, and the client's modules loaded, when the first question comes."""
+        with suppress(SSEWidgetError):  # which the first question will meet, and say
+            await (await self._client()).health()
 
     async def _client(self) -> StreamClient:
         address = self._address
@@ -199,12 +204,3 @@ class StreamWidget(anywidget.AnyWidget):
         lines = (f'<div dir="auto">{escape(line) or "<br>"}</div>' for line in self.text.split("\n"))
         page = f'<div style="white-space: pre-wrap">{"".join(lines)}</div>'
         return {**data, "text/plain": self.text or repr(self), "text/html": page}, metadata
-
-
-def _settle(run: Run, task: Future[Answer]) -> None:
-    if task.cancelled():
-        run.future.cancel()
-    elif (error := task.exception()) is not None:
-        run.future.set_exception(error)
-    else:
-        run.future.set_result(task.result())

@@ -9,14 +9,15 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from sse_server.app import MAX_BUFFER_BYTES, Server
+from sse_server.app import Server
 from sse_server.config import Config, ConfigError, read_config
 from sse_server.errors import ServerError
+from sse_server.handlers.intake import LIMITS
 from sse_server.sources.local import LocalSource
 
 if TYPE_CHECKING:
@@ -29,25 +30,27 @@ logger = logging.getLogger("sse_server")
 async def serve(config: Config) -> None:
     """Listen, announce the URL, and serve until told to end; then end the runs gracefully."""
     server = Server(config)
+    told = _watch_for_end(exit_with_stdin=config.exit_with_stdin)
     sockets = bind_sockets(config.port, config.host, backlog=BACKLOG)
-    http = HTTPServer(server.application(), max_buffer_size=MAX_BUFFER_BYTES, idle_connection_timeout=75)
+    http = HTTPServer(server.application(), **LIMITS)
     http.add_sockets(sockets)
     url = f"http://{_bracketed(config.host)}:{sockets[0].getsockname()[1]}"
     if config.ready_file:
         _announce(Path(config.ready_file), url)
-    print(f"sse-server listens on {url} (model: {config.model})", flush=True)  # noqa: T201 - for whoever started it
-    warming = asyncio.create_task(_warm_up(server, config.model))
-    await _until_told(exit_with_stdin=config.exit_with_stdin)
+    print(f"sse-server listens on {url} (model: {server.models.default})", flush=True)  # noqa: T201 - for whoever started it
+    warming = asyncio.create_task(_warm_up(server))
+    await told.wait()
     logger.info("ending: %d runs", server.services.runs.running)
     http.stop()
     warming.cancel()
+    await asyncio.wait({warming})
     await server.close()
     await http.close_all_connections()
 
 
-async def _warm_up(server: Server, model: str) -> None:
+async def _warm_up(server: Server) -> None:
     """Load the model before the first question asks for it."""
-    source = server.models.source_of(model)
+    source = server.models.source_of(server.models.default)
     if isinstance(source, LocalSource):
         try:
             await source.start()
@@ -55,19 +58,24 @@ async def _warm_up(server: Server, model: str) -> None:
             logger.warning("%s", error)
 
 
-async def _until_told(*, exit_with_stdin: bool) -> None:
+def _watch_for_end(*, exit_with_stdin: bool) -> asyncio.Event:
+    """Return the event that is set when the server is told to end."""
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, told.set)
     if exit_with_stdin:
-        loop.add_reader(sys.stdin.fileno(), _watch_stdin, told)
-    await told.wait()
+        try:
+            loop.add_reader(0, _watch_stdin, loop, told)
+        except OSError as error:
+            raise ConfigError("--exit-with-stdin needs a pipe or a terminal as standard input") from error
+    return told
 
 
-def _watch_stdin(told: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
+def _watch_stdin(loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> None:
+    if not os.read(0, 4096):
+        loop.remove_reader(0)
         told.set()
 
 
@@ -90,9 +98,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config = read_config(sys.argv[1:] if arguments is None else arguments)
         asyncio.run(serve(config))
     except (ConfigError, ServerError) as error:
-        sys.exit(f"sse-server: {error}")
+        _refuse(str(error))
     except OSError as error:
-        sys.exit(f"sse-server: cannot listen: {error}. Choose another --port or --host.")
+        _refuse(f"cannot listen: {error}. Choose another --port or --host.")
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"sse-server: {message}", file=sys.stderr)  # noqa: T201 - for whoever started it
+    sys.exit(2)
 
 
 if __name__ == "__main__":

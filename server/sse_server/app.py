@@ -11,15 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tornado.web
-
 from sse_server.delivery import Counters
 from sse_server.errors import ServerError
 from sse_server.guards.auth import Gate
 from sse_server.guards.tickets import TicketOffice
 from sse_server.handlers.base import Route, Services
 from sse_server.handlers.chat import ChatHandler
-from sse_server.handlers.ops import ClockHandler, HealthHandler, PageHandler
+from sse_server.handlers.intake import Application
+from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler
 from sse_server.handlers.runs import RunHandler
 from sse_server.log.memory import MemoryLog
 from sse_server.runs import Runs
@@ -27,27 +26,34 @@ from sse_server.sources.local import LocalSource
 from sse_server.sources.synthetic import SyntheticSource, parse_params
 
 if TYPE_CHECKING:
+    import tornado.web
+
     from sse_server.config import Config
     from sse_server.sources.base import TokenSource
 
 logger = logging.getLogger(__name__)
 
-MAX_BUFFER_BYTES = 4 << 20
 DRAIN_S = 5.0
 ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/chat", ChatHandler),
-    (r"/api/v1/stream/runs/([0-9a-f]{32})", RunHandler),
+    (r"/api/v1/stream/runs/([^/]+)", RunHandler),
     (r"/api/v1/stream/health", HealthHandler),
     (r"/api/v1/clock", ClockHandler),
 ]
 
 
 class Models:
-    """The sources by model name: `local`, the configured GGUF file, and `synthetic:…`."""
+    """The sources by model name: `local`, the configured GGUF file, and `synthetic:…`.
 
-    def __init__(self, default: str) -> None:
+    `default` is the model of questions that name none: a file goes by its name, for its path concerns nobody.
+    """
+
+    def __init__(self, configured: str) -> None:
+        path = Path(configured)
         self._sources: dict[str, TokenSource] = {}
-        self._files = {default: Path(default)} if default.endswith(".gguf") else {}
+        self._files = {path.name: path} if path.suffix == ".gguf" else {}
+        self.default = path.name if self._files else configured
+        self.source_of(self.default)
 
     def source_of(self, model: str) -> TokenSource:
         """Return the source of a model; each is made once. Raises ServerError for a model that is not offered."""
@@ -56,7 +62,7 @@ class Models:
             return SyntheticSource(parse_params(params))
         if model not in self._sources:
             if model != "local" and model not in self._files:
-                known = ", ".join(["local", *(path.name for path in self._files.values()), "synthetic:…"])
+                known = ", ".join(["local", *self._files, "synthetic:…"])
                 raise ServerError("unknown_model", name=model[:80], known=known)
             self._sources[model] = LocalSource(self._files.get(model))
         return self._sources[model]
@@ -75,7 +81,6 @@ class Server:
 
     def __init__(self, config: Config, *, prefix: str = "", token: str | None = None) -> None:
         self.models = Models(config.model)
-        self.models.source_of(config.model)
         log = MemoryLog(time.monotonic, expire_s=config.expire_s)
         tickets = TicketOffice(secrets.token_bytes(32), time.time)
         self.services = Services(
@@ -85,17 +90,19 @@ class Server:
             gate=Gate(token or config.token(), tickets),
             tickets=tickets,
             counters=Counters(),
+            model=self.models.default,
             prefix=prefix,
             node=secrets.token_hex(4),
         )
 
-    def application(self) -> tornado.web.Application:
-        """Return the standalone application: the routes and the page."""
-        rules: list[Any] = [(path, handler, {"services": self.services}) for path, handler in ROUTES]
+    def application(self) -> Application:
+        """Return the standalone application: the routes and the page. Its HTTPServer takes `handlers.intake.LIMITS`."""
+        services = {"services": self.services}
+        rules: list[Any] = [(path, handler, services) for path, handler in [*ROUTES, (r"/api/.*", MissingHandler)]]
         static = static_folder()
         if static.is_dir():
             rules.append((r"/(.*)", PageHandler, {"path": str(static), "default_filename": "index.html"}))
-        return tornado.web.Application(rules, log_function=log_request)
+        return Application(rules, log_function=log_request)
 
     async def close(self) -> None:
         """End the runs, let their readers have the terminal events, end the model."""

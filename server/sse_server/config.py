@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import tomllib
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ class Config(msgspec.Struct, frozen=True):
             return None
         try:
             token = Path(self.token_file).read_text("utf-8").strip()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(f"cannot read the token file: {error}") from error
         if not token:
             raise ConfigError("the token file is empty; put one random token into it")
@@ -132,8 +133,11 @@ def _check(config: Config) -> None:
         raise ConfigError(f"the log {config.log!r} is not available; this version keeps events in memory only")
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"the port must be from 0 to 65535; got {config.port}")
-    if min(config.heartbeat_s, config.send_timeout_s, config.unread_limit_s, config.expire_s) <= 0:
-        raise ConfigError("times must be greater than zero")
+    if not all(
+        0 < seconds < inf
+        for seconds in (config.heartbeat_s, config.send_timeout_s, config.unread_limit_s, config.expire_s)
+    ):
+        raise ConfigError("times must be finite numbers of seconds greater than zero")
     if min(config.max_runs, config.max_question_length) < 1:
         raise ConfigError("max_runs and max_question_length must be at least 1")
     if not config.on_loopback and not config.token_file and not config.insecure:

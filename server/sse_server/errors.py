@@ -16,14 +16,25 @@ Lang = Literal["en", "ar"]
 
 
 class Words(msgspec.Struct, frozen=True):
-    """One message in both languages; `{name}` places are filled from the refusal."""
+    """A message or a part of one in both languages; the `{name}` places of a message are filled from the refusal."""
 
     en: str
     ar: str
 
+    def plain(self, lang: Lang) -> str:
+        """Return the words as they stand."""
+        return self.ar if lang == "ar" else self.en
+
     def text(self, lang: Lang, values: dict[str, object]) -> str:
         """Return the message in one language."""
-        return (self.ar if lang == "ar" else self.en).format_map(values)
+        own = {name: value.plain(lang) if isinstance(value, Words) else value for name, value in values.items()}
+        return self.plain(lang).format_map(own)
+
+
+def number_words(low: float, high: float, *, whole: bool = False) -> Words:
+    """Return what a numeric parameter must be."""
+    kind = Words("a whole number", "عددًا صحيحًا") if whole else Words("a number", "عددًا")
+    return Words(f"{kind.en} from {low} to {high}", f"{kind.ar} من {low} إلى {high}")
 
 
 MESSAGES: dict[str, Words] = {
@@ -36,8 +47,8 @@ MESSAGES: dict[str, Words] = {
         "يحتوي السؤال على {length} حرفًا، والحد الأقصى {limit}. اختصر السؤال.",
     ),
     "body_too_large": Words(
-        "The request body has {length} bytes; at most {limit} are accepted. Send less text.",
-        "حجم الطلب {length} بايت، والحد الأقصى {limit}. أرسل نصًا أقصر.",
+        "The request body is larger than {limit} bytes, the most that is accepted. Send less text.",
+        "حجم الطلب أكبر من الحد الأقصى وهو {limit} بايت. أرسل نصًا أقصر.",
     ),
     "bad_json": Words(
         "The request body is not valid JSON ({detail}). Send one JSON object in UTF-8.",
@@ -63,6 +74,18 @@ MESSAGES: dict[str, Words] = {
         "The last event id is not one of this server's (<stream id>:<number>), or lies beyond the end of the "
         "stream. Drop it to read from the start.",
         "معرّف آخر حدث ليس من معرّفات هذا الخادم (‎<stream id>:<number>‎) أو يتجاوز نهاية البث. احذفه للقراءة من البداية.",
+    ),
+    "no_route": Words(
+        "There is nothing at this path. The routes begin with /api/v1/, such as /api/v1/stream/chat.",
+        "لا شيء في هذا المسار. تبدأ المسارات بـ ‎/api/v1/‎ مثل ‎/api/v1/stream/chat‎.",
+    ),
+    "bad_method": Words(
+        "This path does not answer {method}. Use one of: {known}.",
+        "هذا المسار لا يجيب الطلب {method}. استعمل واحدًا من: {known}.",
+    ),
+    "bad_request": Words(
+        "The request cannot be read: {detail}.",
+        "تعذّرت قراءة الطلب: {detail}.",
     ),
     "unauthorized": Words(
         "This server needs a token. Send it as `Authorization: Bearer <token>`.",
@@ -118,6 +141,9 @@ CODES = {
     "unknown_parameter": "invalid_request",
     "unknown_model": "invalid_request",
     "bad_event_id": "invalid_request",
+    "bad_method": "invalid_request",
+    "bad_request": "invalid_request",
+    "no_route": "not_found",
 }
 """Messages whose public code is another one's name."""
 
@@ -125,6 +151,7 @@ _STATUS = {
     "question_required": 400,
     "question_too_long": 413,
     "invalid_request": 400,
+    "bad_method": 405,
     "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,
@@ -152,18 +179,18 @@ class ServerError(SSEWidgetError):
         code = CODES.get(message_key, message_key)
         self.words = MESSAGES[message_key]
         self.values = values
-        self.status = _STATUS.get(code, 500)
+        self.status = _STATUS.get(message_key) or _STATUS.get(code, 500)
         self.retry_after_s = retry_after_s
-        super().__init__(self.text("en"), code=code, retryable=code in _RETRYABLE)
+        super().__init__(self.say("en"), code=code, retryable=code in _RETRYABLE)
 
-    def text(self, lang: Lang) -> str:
+    def say(self, lang: Lang) -> str:
         """Return the message in one language."""
         return as_utf8(self.words.text(lang, self.values))
 
     def event(self, lang: Lang) -> Error:
         """Return the data of the `error` event."""
         kind = "request" if self.status < 500 else "server"
-        return Error(self.text(lang), self.code, "upstream" if "upstream" in self.code else kind, self.retryable)
+        return Error(self.say(lang), self.code, "upstream" if "upstream" in self.code else kind, self.retryable)
 
 
 def as_utf8(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sse_server.errors import ServerError
@@ -49,18 +50,27 @@ class Runs:
     async def start(self, order: Order, meta: StreamMeta, key: str) -> tuple[str, bool]:
         """Return (stream_id, created). The same owner and key give the run that was started before."""
         source = self._source_of(order.request.model)
+        stream_id, created = await self._log.create(meta, key)
+        if not created:
+            return stream_id, False
+        try:
+            self._check_room()
+        except ServerError:
+            await self._log.delete(stream_id)
+            raise
+        task = asyncio.create_task(Producer(stream_id, order, source, self._log).run())
+        self._tasks[stream_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(stream_id, None))
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep_for_ever())
+        return stream_id, True
+
+    def _check_room(self) -> None:
+        """Refuse a new run while the server ends or has enough of them; those that run stay open to readers."""
         if self._closing:
             raise ServerError("shutdown", retry_after_s=RETRY_AFTER_S)
         if len(self._tasks) >= self._max_runs:
             raise ServerError("overloaded", retry_after_s=RETRY_AFTER_S, count=len(self._tasks))
-        stream_id, created = await self._log.create(meta, key)
-        if created:
-            task = asyncio.create_task(Producer(stream_id, order, source, self._log).run())
-            self._tasks[stream_id] = task
-            task.add_done_callback(lambda _: self._tasks.pop(stream_id, None))
-            if self._sweeper is None:
-                self._sweeper = asyncio.create_task(self._sweep_for_ever())
-        return stream_id, created
 
     async def info(self, stream_id: str, owner: str | None) -> StreamInfo:
         """Return the state of a stream; another owner's is as unknown as one that never was."""
@@ -69,7 +79,7 @@ class Runs:
         except UnknownStreamError as error:
             raise ServerError("not_found") from error
         except ExpiredStreamError as error:
-            raise ServerError("expired") from error
+            raise ServerError("expired" if owner in {None, error.owner} else "not_found") from error
         if owner is not None and info.meta.owner != owner:
             raise ServerError("not_found")
         return info
@@ -85,8 +95,9 @@ class Runs:
     async def sweep(self) -> None:
         """End runs that nobody reads, and let the log drop what is over its age."""
         for stream_id in list(self._tasks):
-            if (await self._log.info(stream_id)).unread_s >= self._unread_limit_s:
-                await self._log.command(stream_id, Stop("unread_limit", self._unread_limit_s))
+            with suppress(UnknownStreamError, ExpiredStreamError):
+                if (await self._log.info(stream_id)).unread_s >= self._unread_limit_s:
+                    await self._log.command(stream_id, Stop("unread_limit", self._unread_limit_s))
         await self._log.expire()
 
     async def _sweep_for_ever(self) -> None:

@@ -4,6 +4,7 @@ import { addressedServer, extensionServer, routeUrl } from "./transport/jupyter.
 /** @typedef {import("./reading.js").Reading} Reading */
 /** @typedef {import("./reading.js").Opener} Opener */
 /** @typedef {import("./transport/jupyter.js").Server} Server */
+/** @typedef {import("./transport/jupyter.js").Page} Page */
 /** @typedef {new (url: URL, options: import("./consumer.js").ConsumerOptions) => import("./consumer.js").SSEConsumer} Consumer */
 /**
  * @typedef {object} Traits
@@ -28,17 +29,19 @@ export class KernelLink {
   #reading;
   #Consumer;
   #tickets;
+  #page;
 
   /**
    * @param {Model} model
    * @param {Reading} reading
-   * @param {{Consumer: Consumer, tickets: Pick<Storage, "getItem" | "setItem">, signal: AbortSignal}} parts
+   * @param {{Consumer: Consumer, tickets: Pick<Storage, "getItem" | "setItem">, page: Page, signal: AbortSignal}} parts
    */
-  constructor(model, reading, { Consumer, tickets, signal }) {
+  constructor(model, reading, { Consumer, tickets, page, signal }) {
     this.#model = model;
     this.#reading = reading;
     this.#Consumer = Consumer;
     this.#tickets = tickets;
+    this.#page = page;
     listen(model, "change:stream_id", () => this.#onStream(), signal);
     listen(model, "change:status", () => this.#onStatus(), signal);
     listen(model, "msg:custom", (/** @type {any} */ message) => this.#onMessage(message), signal);
@@ -54,7 +57,7 @@ export class KernelLink {
    * @param {string} question
    */
   ask(question) {
-    const server = this.#get("in_jupyter") ? extensionServer(document) : null;
+    const server = this.#get("in_jupyter") ? extensionServer(this.#page) : null;
     if (server) this.#ask(question, server);
     else this.#model.send({ type: "ask", q: question });
   }
@@ -95,8 +98,9 @@ export class KernelLink {
 
   /** The kernel has the whole text, which helps a page that cannot reach the server. */
   #onStatus() {
-    if (!OVER.includes(this.#get("status"))) return;
+    const status = this.#get("status");
     const { standing, text } = this.#reading;
+    if (!OVER.includes(status) || (standing.state === status && text === this.#get("text"))) return;
     const lost = standing.state === "interrupted" || (standing.state === "waiting" && !text);
     if (lost || !this.#get("stream_id")) this.#settle();
   }
@@ -133,7 +137,7 @@ export class KernelLink {
 
   /** @returns {Server | null} */
   #server() {
-    if (this.#get("in_jupyter")) return extensionServer(document);
+    if (this.#get("in_jupyter")) return extensionServer(this.#page);
     const url = this.#get("base_url");
     return url ? addressedServer(url) : null;
   }

@@ -29,7 +29,12 @@ export default () => {
   return {
     /** @param {{model: Model, signal: AbortSignal}} context */
     initialize({ model, signal }) {
-      link = new KernelLink(model, reading, { Consumer: SSEConsumer, tickets: sessionStorage, signal });
+      link = new KernelLink(model, reading, {
+        Consumer: SSEConsumer,
+        tickets: sessionStorage,
+        page: document,
+        signal,
+      });
     },
     /** @param {{model: Model, el: HTMLElement, signal: AbortSignal}} context */
     render({ model, el, signal }) {

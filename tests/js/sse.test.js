@@ -23,7 +23,11 @@ for (const { name, events, last_event_id, retry_ms, ...source } of vectors) {
     assert.deepEqual(parse([wire]), want, "whole");
     assert.deepEqual(parse(Array.from(wire, (byte) => Uint8Array.of(byte))), want, "byte by byte");
     for (let at = 0; at <= wire.length; at++) {
-      assert.deepEqual(parse([wire.subarray(0, at), new Uint8Array(), wire.subarray(at)]), want, `split at ${at}`);
+      assert.deepEqual(
+        parse([wire.subarray(0, at), new Uint8Array(), wire.subarray(at)]),
+        want,
+        `split at ${at}`,
+      );
     }
   });
 }

@@ -9,13 +9,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from sse_server.errors import ServerError
+from sse_server.errors import ServerError, Words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sse_server.guards.tickets import TicketOffice
 
+FOREIGN_PAGE = Words(
+    "pages of this origin may not ask; see --allow-origin", "لا يُسمح لصفحات هذا الأصل بالسؤال؛ انظر ‎--allow-origin‎"
+)
+FOREIGN_HOST = Words(
+    "the Host header is not localhost, 127.0.0.1 or [::1]", "الترويسة Host ليست localhost ولا 127.0.0.1 ولا [::1]"
+)
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -29,7 +35,9 @@ class Principal(msgspec.Struct, frozen=True):
     def require(self, right: str, stream_id: str = "") -> None:
         """Raise `forbidden` or `not_found` unless this principal may."""
         if right not in self.rights:
-            raise ServerError("forbidden", detail=f"this ticket does not allow to {right}")
+            raise ServerError(
+                "forbidden", detail=Words(f"this ticket does not allow to {right}", f"التذكرة لا تسمح بهذا: {right}")
+            )
         if self.stream_id and self.stream_id != stream_id:
             raise ServerError("not_found")
 
@@ -69,9 +77,19 @@ def check_host(host: str) -> None:
     except ValueError:
         name = None
     if name not in LOOPBACK_NAMES:
-        raise ServerError("forbidden", detail="the Host header is not localhost, 127.0.0.1 or [::1]")
+        raise ServerError("forbidden", detail=FOREIGN_HOST)
+
+
+def check_fetch_site(site: str) -> None:
+    """Refuse what an element of a foreign page loads: it carries no Origin, and would start runs unseen.
+
+    `site` is the Sec-Fetch-Site header (W3C Fetch Metadata), empty for clients that are no browsers.
+    """
+    if site in {"cross-site", "same-site"}:
+        raise ServerError("forbidden", detail=FOREIGN_PAGE)
 
 
 def origin_allowed(origin: str, own: str, allowed: Sequence[str]) -> bool:
     """Whether a page of this origin may ask: the server's own pages and those listed (`*` matches any port)."""
-    return origin == own or any(fnmatchcase(origin, pattern) for pattern in allowed)
+    # A bracket would begin a character class, and stands in every origin with an IPv6 address.
+    return origin == own or any(fnmatchcase(origin, pattern.replace("[", "[[]")) for pattern in allowed)

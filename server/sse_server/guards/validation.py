@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from sse_server.errors import Lang, ServerError
+from sse_server.errors import Lang, ServerError, Words, number_words
 from sse_server.producer import Order
 from sse_server.sources.base import ChatMessage, ChatRequest
 from sse_widget.pacing.chunker import Knobs
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 1 << 20
 _CONVERSATION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHOWN = 60
+_HUGE = 2**64
+
+BODY = Words("The request body", "محتوى الطلب")
+QUESTION = Words("The question", "السؤال")
+TEXT = Words("a text", "نصًا")
+MODEL_NAME = Words("the name of a model", "اسم نموذج")
+MESSAGES_LIST = Words("a list of {role, content}", "قائمة من {role, content}")
+TRUE_OR_FALSE = Words("true or false", "true أو false")
+CONVERSATION_ID = Words("1 to 64 letters, digits, '_', '.' or '-'", "من 1 إلى 64 من الحروف والأرقام و '_' و '.' و '-'")
+KEY = Words("1 to 200 visible ASCII characters", "من 1 إلى 200 من محارف ASCII المرئية")
+
 _TRUE = {True, "1", "true", "on", "yes"}
 _FALSE = {False, "0", "false", "off", "no"}
 
@@ -31,16 +42,16 @@ class _Range(msgspec.Struct, frozen=True):
 
     def read(self, name: str, raw: object) -> float:
         """Return the number, from JSON or from text."""
-        kind = "a whole number" if self.whole else "a number"
-        want = f"{kind} from {self.low:g} to {self.high:g}"
-        if isinstance(raw, bool) or not isinstance(raw, str | int | float):
-            raise _bad(name, want, raw)
+        want = number_words(self.low, self.high, whole=self.whole)
+        # int() and float() read 1_000 as well.
+        if isinstance(raw, bool) or not isinstance(raw, str | int | float) or (isinstance(raw, str) and "_" in raw):
+            raise bad_parameter(name, want, raw)
         try:
             value = int(raw) if self.whole and not isinstance(raw, float) else float(raw)
-        except ValueError:
-            raise _bad(name, want, raw) from None
+        except (ValueError, OverflowError):
+            raise bad_parameter(name, want, raw) from None
         if not self.low <= value <= self.high or (self.whole and value != int(value)):
-            raise _bad(name, want, raw)
+            raise bad_parameter(name, want, raw)
         return int(value) if self.whole else value
 
 
@@ -81,8 +92,8 @@ class Chat(msgspec.Struct, frozen=True):
 def body_fields(body: bytes) -> dict[str, Any]:
     """Return the fields of a JSON body."""
     if len(body) > MAX_BODY_BYTES:
-        raise ServerError("body_too_large", length=len(body), limit=MAX_BODY_BYTES)
-    text = decode_text("The request body", body)
+        raise ServerError("body_too_large", limit=MAX_BODY_BYTES)
+    text = decode_text(BODY, body)
     if not text.strip():
         raise ServerError("question_required")
     try:
@@ -90,16 +101,25 @@ def body_fields(body: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, RecursionError) as error:
         raise ServerError("bad_json", detail=str(error)[:200]) from error
     if not isinstance(fields, dict):
-        raise ServerError("bad_json", detail=f"it is a JSON {_kind(fields)}, not an object")
+        kind = _kind(fields)
+        raise ServerError("bad_json", detail=Words(f"it is a JSON {kind}, not an object", f"النوع {kind} لا object"))
     return fields
 
 
 def query_fields(arguments: Mapping[str, Sequence[bytes]]) -> dict[str, str]:
     """Return the query parameters as text, the last value of each."""
-    return {name: decode_text(f'The parameter "{name}"', values[-1]) for name, values in arguments.items()}
+    return {
+        # Tornado reads names as Latin-1.
+        name.encode("latin-1").decode("utf-8", "replace"): decode_text(_parameter(name), values[-1])
+        for name, values in arguments.items()
+    }
 
 
-def decode_text(what: str, raw: bytes) -> str:
+def _parameter(name: str) -> Words:
+    return Words(f'The parameter "{name[:_SHOWN]}"', f'المعامل "{name[:_SHOWN]}"')
+
+
+def decode_text(what: Words, raw: bytes) -> str:
     """Return the text of UTF-8 bytes; `what` names them in the refusal."""
     try:
         return raw.decode()
@@ -115,7 +135,7 @@ def read_chat(fields: Mapping[str, Any], *, default_model: str, max_length: int,
     request = msgspec.convert({**options, "messages": messages, "model": _model(fields, default_model)}, ChatRequest)
     conversation_id = fields.get("conversation_id", "")
     if not isinstance(conversation_id, str) or (conversation_id and not _CONVERSATION.fullmatch(conversation_id)):
-        raise _bad("conversation_id", "1 to 64 letters, digits, '_', '.' or '-'", conversation_id)
+        raise bad_parameter("conversation_id", CONVERSATION_ID, conversation_id)
     knobs = msgspec.convert(read_knobs(fields), Knobs)
     return Chat(Order(request, knobs, lang), conversation_id)
 
@@ -156,10 +176,10 @@ def _messages(fields: Mapping[str, Any]) -> tuple[ChatMessage, ...]:
         try:
             return tuple(msgspec.convert(fields["messages"], list[ChatMessage]))
         except msgspec.ValidationError as error:
-            raise _bad("messages", "a list of {role, content}", str(error)) from error
+            raise bad_parameter("messages", MESSAGES_LIST, str(error)) from error
     question = fields.get("q", fields.get("question", ""))
     if not isinstance(question, str):
-        raise _bad("q", "a text", question)
+        raise bad_parameter("q", TEXT, question)
     return (ChatMessage("user", question),)
 
 
@@ -170,27 +190,34 @@ def _check_question(messages: Sequence[ChatMessage], max_length: int) -> None:
         if len(message.content) > max_length:
             raise ServerError("question_too_long", length=len(message.content), limit=max_length)
         if not message.content.isprintable() and re.search("[\0\ud800-\udfff]", message.content):
-            raise ServerError("bad_utf8", name="The question")
+            raise ServerError("bad_utf8", name=QUESTION)
 
 
 def _model(fields: Mapping[str, Any], default: str) -> str:
-    model = fields.get("model") or default
+    model = fields.get("model", "")
     if not isinstance(model, str):
-        raise _bad("model", "the name of a model", model)
-    return model
+        raise bad_parameter("model", MODEL_NAME, model)
+    return model or default
 
 
 def _flag(name: str, raw: object) -> bool:
     value = raw.lower() if isinstance(raw, str) else raw
     if isinstance(value, bool | str) and value in _TRUE | _FALSE:
         return value in _TRUE
-    raise _bad(name, "true or false", raw)
+    raise bad_parameter(name, TRUE_OR_FALSE, raw)
 
 
-def _bad(name: str, want: str, got: object) -> ServerError:
-    shown = got if isinstance(got, str) else msgspec.json.encode(got).decode()
-    return ServerError("bad_parameter", name=name, want=want, got=f'"{shown[:_SHOWN]}"')
+def bad_parameter(name: str, want: Words, got: object) -> ServerError:
+    """Return the refusal of a parameter's value, of which no more than its beginning is repeated."""
+    if isinstance(got, str):
+        shown = f'"{got[:_SHOWN]}"'
+    elif isinstance(got, list | dict) or (got and abs(cast("float", got)) >= _HUGE):
+        shown = f"a JSON {_kind(got)}"
+    else:
+        shown = msgspec.json.encode(got).decode()
+    return ServerError("bad_parameter", name=name, want=want, got=shown)
 
 
 def _kind(value: object) -> str:
-    return {list: "array", str: "string", bool: "boolean", type(None): "null"}.get(type(value), "number")
+    kinds = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return kinds.get(type(value), "number")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sse_server.errors import ServerError
-from sse_server.guards.validation import body_fields, read_chat, read_connection
-from sse_server.handlers.base import Route, refusing
+from sse_server.guards.validation import KEY, bad_parameter, body_fields, read_chat, read_connection
+from sse_server.handlers.base import refusing
+from sse_server.handlers.stream import StreamRoute
 from sse_server.log.base import StreamMeta
-
-if TYPE_CHECKING:
-    from sse_server.guards.validation import Connection
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-class ChatHandler(Route):
+class ChatHandler(StreamRoute):
     """Starts a run. The same idempotency key is the same run; with Last-Event-ID no run is ever started."""
 
     streams = ("GET", "POST")
@@ -40,16 +37,17 @@ class ChatHandler(Route):
             return
         self.principal.require("start")
         stream_id, created = await self._start(fields)
-        if self.wants_json:
+        info = await self.find(stream_id, "read")
+        if self.wants_json and self.request.method == "POST":
             self._answer_created(stream_id)
         else:
-            await self._follow_new(stream_id, connection, created=created)
+            await self.follow(info, 0, connection, resumed=not created)
 
     async def _start(self, fields: dict[str, Any]) -> tuple[str, bool]:
         services = self.services
         chat = read_chat(
             fields,
-            default_model=services.config.model,
+            default_model=services.model,
             max_length=services.config.max_question_length,
             lang=self.lang,
         )
@@ -59,7 +57,7 @@ class ChatHandler(Route):
     def _key(self, fields: dict[str, Any]) -> str:
         key = self.request.headers.get("Idempotency-Key") or fields.get("key", "")
         if not isinstance(key, str) or (key and not _KEY.fullmatch(key)):
-            raise ServerError("bad_parameter", name="key", want="1 to 200 visible ASCII characters", got=f'"{key}"')
+            raise bad_parameter("key", KEY, key)
         return key
 
     def _answer_created(self, stream_id: str) -> None:
@@ -68,7 +66,3 @@ class ChatHandler(Route):
         self.set_header("X-Stream-Id", stream_id)
         ticket = self.services.tickets.issue(stream_id)
         self.send_json({"stream_id": stream_id, "url": url, "ticket": ticket}, 201)
-
-    async def _follow_new(self, stream_id: str, connection: Connection, *, created: bool) -> None:
-        info = await self.find(stream_id, "read")
-        await self.follow(info, 0, connection, resumed=not created)

@@ -7,6 +7,7 @@ import time
 import tornado.web
 
 from sse_server import __version__
+from sse_server.errors import ServerError
 from sse_server.handlers.base import Route
 
 
@@ -24,11 +25,19 @@ class HealthHandler(Route):
                 "status": "ok",
                 "version": __version__,
                 "node": services.node,
-                "model": services.config.model,
+                "model": services.model,
                 "runs": services.runs.running,
                 **services.counters.as_dict(),
             }
         )
+
+
+class MissingHandler(Route):
+    """What stands at no route."""
+
+    async def prepare(self) -> None:
+        """Say so, whoever asks."""
+        self.refuse(ServerError("no_route"))
 
 
 class ClockHandler(Route):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sse_server.errors import ServerError
 from sse_server.guards.validation import body_fields, read_connection, read_tuning
-from sse_server.handlers.base import Route, refusing
+from sse_server.handlers.base import refusing
+from sse_server.handlers.stream import StreamRoute
 
 
-class RunHandler(Route):
+class RunHandler(StreamRoute):
     """One run, by its stream id."""
 
     @refusing

@@ -17,7 +17,11 @@ class UnknownStreamError(Exception):
 
 
 class ExpiredStreamError(Exception):
-    """The stream ended and its events were dropped; only its id is remembered."""
+    """The stream ended and its events were dropped; only its id and `owner` are remembered."""
+
+    def __init__(self, stream_id: str, owner: str) -> None:
+        super().__init__(stream_id)
+        self.owner = owner
 
 
 class TrimmedStreamError(Exception):
@@ -33,7 +37,7 @@ class StreamMeta(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What one read gave: encoded frames of events `first` to `last`; `ended` when the terminal one is among them."""
+    """What one read gave: encoded frames of events `first` to `last`; `ended` when none will follow them."""
 
     frames: tuple[bytes, ...]
     first: int
@@ -87,7 +91,10 @@ class EventLog(Protocol):
         """Number, encode and keep events; return the last seq. A terminal event closes the stream."""
 
     async def read(self, stream_id: str, after: int, wait_s: float) -> Batch:
-        """Return all events after `after`, waiting up to `wait_s` for the first; an empty batch after that."""
+        """Return the next events after `after`, waiting up to `wait_s` for the first; an empty batch after that.
+
+        A batch is bounded; those behind it are there for the next read.
+        """
 
     async def info(self, stream_id: str) -> StreamInfo:
         """Return the state of a stream."""

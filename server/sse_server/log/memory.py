@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
 TERMINAL = frozenset({"done", "error"})
+BATCH_BYTES = 256 << 10
+"""A batch ends with the first event that reaches this, so that a reader far behind costs little memory."""
+
 _REMEMBERED = 10_000
 
 
@@ -52,6 +55,17 @@ class _Stream:
         if event.event == TEXT:
             self.text.append(text_of(event.data))
             self.text_seq = seq
+
+    def after(self, seq: int) -> tuple[bytes, ...]:
+        """Return the frames of one batch."""
+        frames = []
+        size = 0
+        for at in range(seq, len(self.frames)):
+            frames.append(self.frames[at])
+            size += len(frames[-1])
+            if size >= BATCH_BYTES:
+                break
+        return tuple(frames)
 
     def wake(self) -> None:
         """Let every waiting reader go on."""
@@ -89,7 +103,7 @@ class MemoryLog:
         self._expire_s = expire_s
         self._streams: dict[str, _Stream] = {}
         self._keys: dict[tuple[str, str], str] = {}
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._gone: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
     async def create(self, meta: StreamMeta, key: str) -> tuple[str, bool]:
         """See EventLog.create."""
@@ -126,8 +140,9 @@ class MemoryLog:
             stream.read_at = self._clock()
         if self._streams.get(stream_id) is not stream:
             raise TrimmedStreamError(stream_id)
-        frames = tuple(stream.frames[after:])
-        return Batch(frames, after + 1, after + len(frames), stream.ended_at is not None)
+        frames = stream.after(after)
+        last = after + len(frames)
+        return Batch(frames, after + 1, last, stream.ended_at is not None and last >= len(stream.frames))
 
     async def info(self, stream_id: str) -> StreamInfo:
         """See EventLog.info."""
@@ -156,13 +171,16 @@ class MemoryLog:
     async def delete(self, stream_id: str) -> None:
         """See EventLog.delete."""
         stream = self._streams.pop(stream_id, None)
-        if stream is None:
-            return
-        if stream.key:
+        if stream is not None:
             self._keys.pop((stream.meta.owner, stream.key), None)
-        self._gone[stream_id] = None
+            stream.wake()
+
+    def _drop(self, stream: _Stream) -> None:
+        """Let go of the events. The id and the key are remembered: the key of an expired answer starts no new run."""
+        del self._streams[stream.stream_id]
+        self._gone[stream.stream_id] = (stream.meta.owner, stream.key)
         while len(self._gone) > _REMEMBERED:
-            self._gone.popitem(last=False)
+            self._keys.pop(self._gone.popitem(last=False)[1], None)
         stream.wake()
 
     async def expire(self) -> None:
@@ -176,12 +194,12 @@ class MemoryLog:
             stream = self._streams[stream_id]
             if now - ended_at >= self._expire_s or (size > self._max_bytes and not stream.readers):
                 size -= stream.size
-                await self.delete(stream_id)
+                self._drop(stream)
 
     def _get(self, stream_id: str) -> _Stream:
         stream = self._streams.get(stream_id)
         if stream is not None:
             return stream
         if stream_id in self._gone:
-            raise ExpiredStreamError(stream_id)
+            raise ExpiredStreamError(stream_id, self._gone[stream_id][0])
         raise UnknownStreamError(stream_id)

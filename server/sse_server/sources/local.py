@@ -91,6 +91,8 @@ class LocalSource:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            # Ctrl-C in the terminal signals the whole group, and is for the parent to answer.
+            start_new_session=True,
             limit=_LINE_LIMIT,
         )
         url = await self._handshake(json.dumps(settings).encode() + b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal
 
 import httpx
@@ -66,10 +67,11 @@ class OpenAISource:
                 if answer.status_code != httpx.codes.OK:
                     body = (await answer.aread())[:_BODY_SHOWN].decode("utf-8", "replace")
                     raise ServerError("upstream_error", detail=f"HTTP {answer.status_code} {body}")
-                async for token in self._read(answer):
-                    yield token
-                    if token.finish:
-                        return
+                async with aclosing(self._read(answer)) as tokens:
+                    async for token in tokens:
+                        yield token
+                        if token.finish:
+                            return
         except httpx.TimeoutException as error:
             raise ServerError("upstream_timeout", seconds=round(self._idle_timeout_s)) from error
         except httpx.RemoteProtocolError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sse_server.errors import ServerError
+from sse_server.errors import ServerError, Words, number_words
 from sse_server.sources.base import ChatRequest, Token
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _PROSE = {
 WORDS = {lang: prose.split() for lang, prose in _PROSE.items()}
 _STOPS = {"en": (".", ","), "ar": (".", "،"), "zh": ("。", "，"), "emoji": ("!", ",")}
 _BREATHE_EVERY = 64
+_SHOWN = 60
 
 
 class SyntheticParams(msgspec.Struct, frozen=True):
@@ -58,12 +59,13 @@ def parse_params(text: str) -> SyntheticParams:
         name, _, raw = part.partition("=")
         if name == "lang":
             if raw not in {*WORDS, "mixed"}:
-                raise _refusal(name, f"one of {', '.join(WORDS)}, mixed", raw)
+                known = ", ".join([*WORDS, "mixed"])
+                raise _refusal(name, Words(f"one of {known}", f"واحدًا من {known}"), raw)
             values[name] = raw
         elif name in _BOUNDS:
             values[name] = _number(name, raw)
         else:
-            raise ServerError("unknown_parameter", name=name, known=", ".join([*_BOUNDS, "lang"]))
+            raise ServerError("unknown_parameter", name=name[:_SHOWN], known=", ".join([*_BOUNDS, "lang"]))
     return msgspec.convert(values, SyntheticParams)
 
 
@@ -74,13 +76,14 @@ def _number(name: str, raw: str) -> float:
         value = int(raw) if whole else float(raw)
     except ValueError:
         value = float("nan")
-    if not low <= value <= high:
-        raise _refusal(name, f"a number from {low} to {high}", raw)
+    # int() and float() read 1_000 as well.
+    if "_" in raw or not low <= value <= high:
+        raise _refusal(name, number_words(low, high, whole=whole), raw)
     return value
 
 
-def _refusal(name: str, want: str, got: str) -> ServerError:
-    return ServerError("bad_parameter", name=f"synthetic:{name}", want=want, got=got[:80])
+def _refusal(name: str, want: Words, got: str) -> ServerError:
+    return ServerError("bad_parameter", name=f"synthetic:{name}", want=want, got=f'"{got[:_SHOWN]}"')
 
 
 def words(params: SyntheticParams) -> Iterator[str]:

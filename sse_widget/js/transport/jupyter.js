@@ -1,5 +1,6 @@
 /** How a page in Jupyter reaches the server: through the extension under Jupyter's own base, or at an address. */
 
+/** @typedef {Pick<Document, "baseURI" | "cookie"> & {getElementById: (id: string) => {textContent: string | null} | null}} Page */
 /**
  * @typedef {object} Server
  * @property {URL} base ends in `/`
@@ -9,16 +10,16 @@
 /**
  * The extension of the Jupyter server that this page came from; null on a page that is none of Jupyter's.
  *
- * @param {Document} document
+ * @param {Page} page
  * @returns {Server | null}
  */
-export function extensionServer(document) {
-  const { baseUrl, token } = pageConfig(document);
+export function extensionServer(page) {
+  const { baseUrl, token } = pageConfig(page);
   if (typeof baseUrl !== "string") return null;
   return {
-    base: new URL("sse-widget/", new URL(slashed(baseUrl), document.baseURI)),
+    base: new URL("sse-widget/", new URL(slashed(baseUrl), page.baseURI)),
     headers: () => ({
-      "X-XSRFToken": cookie(document, "_xsrf"),
+      "X-XSRFToken": cookie(page, "_xsrf"),
       ...(token ? { Authorization: `token ${token}` } : {}),
     }),
   };
@@ -50,20 +51,20 @@ export function routeUrl({ base }, route, ticket = "") {
 /**
  * JupyterLab 4 and Notebook 7 put it into every page.
  *
- * @param {Document} document
+ * @param {Page} page
  * @returns {Record<string, unknown>}
  */
-function pageConfig(document) {
+function pageConfig(page) {
   try {
-    return Object(JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}"));
+    return Object(JSON.parse(page.getElementById("jupyter-config-data")?.textContent ?? "{}"));
   } catch {
     return {};
   }
 }
 
-/** @param {Document} document @param {string} name */
-function cookie(document, name) {
-  const pairs = document.cookie.split("; ").map((pair) => pair.split("="));
+/** @param {Page} page @param {string} name */
+function cookie(page, name) {
+  const pairs = page.cookie.split("; ").map((pair) => pair.split("="));
   const found = pairs.find(([key]) => key === name);
   return decodeURIComponent(found?.slice(1).join("=") ?? "");
 }

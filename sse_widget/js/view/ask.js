@@ -34,11 +34,17 @@ export class AskBox {
     const label = element("label", { className: "ssew-label" }, name, this.#input);
     this.element = element("form", { className: "ssew-ask" }, label, this.#send);
     this.#listen(ask, signal);
-    this.#changed();
+    // Notebooks build a view before they put it into the page: sizes and focus are to be had then.
+    const placed = new ResizeObserver(() => this.#placed(placed));
+    placed.observe(this.#input);
+    signal.addEventListener("abort", () => placed.disconnect());
   }
 
-  /** Goes on where the box before this one was left. */
-  restoreFocus() {
+  /** @param {ResizeObserver} observer */
+  #placed(observer) {
+    if (!this.#input.isConnected) return;
+    observer.disconnect();
+    this.#changed();
     if (this.#draft.focused) this.#input.focus({ preventScroll: true });
   }
 
@@ -46,18 +52,13 @@ export class AskBox {
   #listen(ask, signal) {
     const input = this.#input;
     input.addEventListener("input", () => this.#changed(), { signal });
-    input.addEventListener("focus", () => this.#note(true), { signal });
-    input.addEventListener("blur", () => this.#note(!input.isConnected), { signal });
-    input.addEventListener(
-      "keydown",
-      (event) => {
-        event.stopPropagation(); // a notebook has other plans for keys
-        if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-        event.preventDefault();
-        this.element.requestSubmit();
-      },
-      { signal },
-    );
+    input.addEventListener("focus", () => this.#focused(true), { signal });
+    // A box that is taken out of the page loses the focus first: that is no wish of the reader.
+    input.addEventListener("blur", () => setTimeout(() => input.isConnected && this.#focused(false)), {
+      signal,
+    });
+    // On the window, before JupyterLab sees it and runs the cell.
+    window.addEventListener("keydown", (event) => this.#key(event), { capture: true, signal });
     this.element.addEventListener(
       "submit",
       (event) => {
@@ -72,8 +73,25 @@ export class AskBox {
     );
   }
 
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.key !== "Enter" || event.composedPath()[0] !== this.#input) return;
+    event.stopPropagation();
+    if (event.isComposing) return;
+    event.preventDefault();
+    if (event.shiftKey) this.#newLine();
+    else this.element.requestSubmit();
+  }
+
+  /** By hand, since JupyterLab forbids line breaks in the inputs of a cell: Shift+Enter is to run it. */
+  #newLine() {
+    const input = this.#input;
+    input.setRangeText("\n", input.selectionStart, input.selectionEnd, "end");
+    this.#changed();
+  }
+
   /** @param {boolean} focused */
-  #note(focused) {
+  #focused(focused) {
     this.#draft.focused = focused;
   }
 

@@ -40,7 +40,6 @@ export class Panel {
     this.#reading = reading;
     this.#parts = parts(said.words);
     root.append(this.#section(said, box));
-    box.restoreFocus();
     this.#scroll = new EndFollower(this.#parts.answer, signal);
     this.#status = new StatusLine(this.#parts.status, said.lang, signal);
     this.#heartbeat = new Heartbeat(this.#parts.dot, reading, said.words, signal);
@@ -62,14 +61,7 @@ export class Panel {
     const { question, answer, dot, status, resume, cut, stop, news } = this.#parts;
     const state = element("div", { className: "ssew-state" }, dot, status);
     const foot = element("div", { className: "ssew-foot" }, state, resume, cut, stop);
-    const values = {
-      className: "ssew",
-      lang,
-      dir,
-      role: "group",
-      "aria-label": words.panel,
-      "data-lm-suppress-shortcuts": true, // keys typed here are no commands of JupyterLab
-    };
+    const values = { className: "ssew", lang, dir, role: "group", "aria-label": words.panel };
     return element("section", values, box.element, question, answer, foot, news);
   }
 
@@ -130,16 +122,22 @@ export class Panel {
     const { live } = this.#reading;
     this.#status.show(standing);
     question.textContent = this.#reading.question;
-    answer.setAttribute("aria-busy", String(live));
+    if (live) answer.setAttribute("aria-busy", "true");
     dot.setAttribute("data-state", state);
     resume.hidden = state !== "interrupted";
     cut.disabled = !live;
     stop.disabled = !live;
-    if (TERMINAL.includes(state)) this.#typewriter.finish();
+    if (TERMINAL.includes(state)) this.#finish();
     if (TERMINAL.includes(state) || state === "waiting") {
       // Once, and whole: a live region that hears every delta would read them over each other.
       news.textContent = state === "done" ? this.#reading.text : this.#status.text(standing);
     }
+  }
+
+  async #finish() {
+    this.#typewriter.finish();
+    await this.#typewriter.finished;
+    if (!this.#reading.live) this.#parts.answer.setAttribute("aria-busy", "false");
   }
 }
 
@@ -163,7 +161,11 @@ function parts(words) {
     ),
     dot: element("span", { className: "ssew-dot", role: "img" }),
     status: element("span", { className: "ssew-status", dir: "auto" }),
-    resume: element("button", { className: "ssew-button ssew-main", type: "button", hidden: true }, words.resume),
+    resume: element(
+      "button",
+      { className: "ssew-button ssew-main", type: "button", hidden: true },
+      words.resume,
+    ),
     cut: element("button", { className: "ssew-button", type: "button" }, words.cut),
     stop: element("button", { className: "ssew-button ssew-main", type: "button" }, words.stop),
     news: element("div", { className: "ssew-unseen", role: "status", "aria-live": "polite" }),

@@ -1,0 +1,56 @@
+"""How much of a request is taken in, so that one that is too large is still refused in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import tornado.web
+from tornado.httputil import HTTPMessageDelegate
+
+from sse_server.guards.validation import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, ResponseStartLine
+
+LIMITS = {
+    # 10,000 characters of 4 bytes in a query string take 120,000 bytes.
+    "max_header_size": 160 << 10,
+    "max_buffer_size": 4 << 20,
+    # Tornado answers what is beyond this with a bare 400; up to here the body is read and thrown away.
+    "max_body_size": 256 << 20,
+    "body_timeout": 60.0,
+    "idle_connection_timeout": 75.0,
+}
+"""Arguments of Tornado's HTTPServer. Sizes in bytes, times in seconds."""
+
+
+class Application(tornado.web.Application):
+    """Hands to its handlers at most one byte more of a body than they accept: that one says that it is too large."""
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """See tornado.httputil.HTTPServerConnectionDelegate."""
+        return _Intake(super().start_request(server_conn, request_conn))
+
+
+class _Intake(HTTPMessageDelegate):
+    def __init__(self, inner: HTTPMessageDelegate) -> None:
+        self._inner = inner
+        self._room = MAX_BODY_BYTES + 1
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        return self._inner.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        kept = chunk[: self._room]
+        self._room -= len(kept)
+        return self._inner.data_received(kept) if kept else None
+
+    def finish(self) -> None:
+        self._inner.finish()
+
+    def on_connection_close(self) -> None:
+        self._inner.on_connection_close()

@@ -1,0 +1,114 @@
+"""What the routes that stream a run have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from tornado.iostream import IOStream, StreamClosedError
+
+from sse_server.delivery import Delivery, Reading, greeting, snapshot
+from sse_server.errors import ServerError
+from sse_server.handlers.base import STREAM_HEADERS, Route
+from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
+from sse_widget.protocol.events import Hello, parse_event_id
+
+if TYPE_CHECKING:
+    from sse_server.guards.validation import Connection
+    from sse_server.log.base import StreamInfo
+
+
+class StreamRoute(Route):
+    """A route that streams a run to its connection."""
+
+    _delivery: asyncio.Task[None] | None = None
+
+    def last_event_id(self) -> tuple[str, int] | None:
+        """Return (stream_id, seq) of the Last-Event-ID header, None without one."""
+        value = self.request.headers.get("Last-Event-ID", "")
+        if not value:
+            return None
+        place = parse_event_id(value)
+        if place is None:
+            raise ServerError("bad_event_id")
+        return place
+
+    async def find(self, stream_id: str, right: str) -> StreamInfo:
+        """Return a stream that this principal has this right to."""
+        self.principal.require(right, stream_id)
+        return await self.services.runs.info(stream_id, self.principal.name)
+
+    async def follow(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> None:
+        """Stream a run to this connection until it ends or the client leaves."""
+        if info.ended and after >= info.last and (resumed or after):
+            self.set_status(204)
+            self.finish()
+            return
+        if after > info.last:
+            raise ServerError("bad_event_id")
+        for name, value in STREAM_HEADERS.items():
+            self.set_header(name, value)
+        self.set_header("X-Stream-Id", info.stream_id)
+        # With Nagle's algorithm a small event would wait for the acknowledgement of the one before it.
+        self._wire().set_nodelay(True)
+        self.services.counters.opened()
+        self._delivery = asyncio.create_task(self._deliver(info, after, connection, resumed=resumed))
+        try:
+            await asyncio.wait({self._delivery})
+        finally:
+            self.services.counters.closed()
+        if self._delivery.cancelled() or self._delivery.exception() is not None:
+            self._drop()
+
+    async def _deliver(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> None:
+        heartbeat_s = connection.heartbeat_s or self.services.config.heartbeat_s
+        delivery = Delivery(
+            self.services.log,
+            self._write_through,
+            self.services.counters,
+            heartbeat_s=heartbeat_s,
+            send_timeout_s=self.services.config.send_timeout_s,
+        )
+        gap = after + 1 < info.first
+        hello = Hello(
+            ts=time.time(),
+            model=info.meta.model,
+            stream_id=info.stream_id,
+            conversation_id=info.meta.conversation_id,
+            resumed=resumed,
+            after=after,
+            gap=gap,
+            heartbeat_s=heartbeat_s,
+            node=self.services.node,
+        )
+        first = greeting(hello)
+        if connection.snapshot and after == 0 and info.text:
+            first += snapshot(info)
+            after = info.text_seq
+        await delivery.send(first)
+        if not gap:
+            await delivery.run(Reading(info.stream_id, after, connection.once))
+
+    async def _write_through(self, data: bytes) -> None:
+        self.write(data)
+        await self.flush()
+
+    def _drop(self) -> None:
+        """End a connection that cannot be completed; the reader sees an interruption and resumes."""
+        error = None if self._delivery is None or self._delivery.cancelled() else self._delivery.exception()
+        expected = StreamClosedError | TimeoutError | UnknownStreamError | ExpiredStreamError | TrimmedStreamError
+        if error is not None and not isinstance(error, expected):
+            raise error
+        if not self._finished:
+            self._wire().close()
+
+    def _wire(self) -> IOStream:
+        stream: IOStream = self.request.connection.stream  # type: ignore[union-attr]
+        return stream
+
+    def on_connection_close(self) -> None:
+        """Stop delivering to a client that has left; the run goes on."""
+        super().on_connection_close()
+        if self._delivery is not None:
+            self._delivery.cancel()

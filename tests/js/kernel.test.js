@@ -1,0 +1,273 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SSEConsumer } from "../../sse_widget/js/consumer.js";
+import { KernelLink } from "../../sse_widget/js/kernel.js";
+import { Reading } from "../../sse_widget/js/reading.js";
+import { addressedServer, extensionServer, routeUrl } from "../../sse_widget/js/transport/jupyter.js";
+import { LogServer, PIECES, STREAM, TEXT } from "./log_server.js";
+
+const TRAITS = {
+  stream_id: "",
+  question: "",
+  text: "",
+  status: "idle",
+  error: "",
+  base_url: "",
+  in_jupyter: false,
+  model: "",
+  lang: "",
+};
+
+/** A model as anywidget hands it out, and what the kernel would get of it. */
+class Model {
+  /** @type {Record<string, any>} */
+  #traits;
+  /** @type {Map<string, Set<(...values: any[]) => void>>} */
+  #calls = new Map();
+  /** @type {any[]} */
+  sent = [];
+  saved = 0;
+  /** @type {any} */
+  widget_manager = null;
+
+  /** @param {Partial<typeof TRAITS>} traits */
+  constructor(traits) {
+    this.#traits = { ...TRAITS, ...traits };
+  }
+
+  /** @param {any} name */
+  get(name) {
+    return this.#traits[name];
+  }
+
+  /** @param {any} name @param {any} value */
+  set(name, value) {
+    this.update({ [name]: value });
+  }
+
+  /** All at once, then the events, as Backbone does. @param {Partial<typeof TRAITS>} traits */
+  update(traits) {
+    const changed = Object.entries(traits).filter(([name, value]) => this.#traits[name] !== value);
+    Object.assign(this.#traits, traits);
+    for (const [name] of changed) this.say(`change:${name}`);
+  }
+
+  save_changes() {
+    this.saved += 1;
+  }
+
+  /** @param {any} message */
+  send(message) {
+    this.sent.push(message);
+  }
+
+  /** @param {string} name @param {(...values: any[]) => void} call */
+  on(name, call) {
+    this.#calls.set(name, (this.#calls.get(name) ?? new Set()).add(call));
+  }
+
+  /** @param {any} name @param {any} call */
+  off(name, call) {
+    this.#calls.get(name)?.delete(call);
+  }
+
+  /** @param {string} name @param {any} [message] */
+  say(name, message) {
+    for (const call of this.#calls.get(name) ?? []) call(message);
+  }
+
+  get listening() {
+    return [...this.#calls.values()].reduce((count, calls) => count + calls.size, 0);
+  }
+}
+
+/** @param {import("node:test").TestContext} t @param {Partial<typeof TRAITS>} traits @param {string} [baseUrl] */
+function linked(t, traits, baseUrl = "") {
+  const end = new AbortController();
+  t.after(() => end.abort());
+  /** @type {Map<string, string>} */
+  const tickets = new Map();
+  const model = new Model(traits);
+  const reading = new Reading();
+  const config = JSON.stringify({ baseUrl, token: "page" });
+  const link = new KernelLink(model, reading, {
+    Consumer: class extends SSEConsumer {
+      /** @param {string | URL} url @param {any} options */
+      constructor(url, options) {
+        super(url, { ...options, reconnectDelay: 0, maxReconnectAttempts: 1 });
+      }
+    },
+    tickets: {
+      getItem: (name) => tickets.get(name) ?? null,
+      setItem: (name, value) => void tickets.set(name, value),
+    },
+    page: {
+      baseURI: "http://127.0.0.1/lab",
+      cookie: "a=b; _xsrf=2%7Cx=",
+      getElementById: (id) => (baseUrl && id === "jupyter-config-data" ? { textContent: config } : null),
+    },
+    signal: end.signal,
+  });
+  /** @param {string} state @returns {Promise<unknown>} */
+  const stands = (state) =>
+    new Promise((resolve) => {
+      const standing = () => reading.standing.state === state && resolve(null);
+      reading.listen({ text() {}, clear() {}, beat() {}, standing }, end.signal);
+      standing();
+    });
+  return { model, reading, link, tickets, end, stands };
+}
+
+/** @param {LogServer} server */
+const origin = (server) => new URL(server.chatUrl).origin;
+
+test("a run of the kernel is read with its ticket, which is kept for reloads", async (t) => {
+  const server = (await LogServer.start(t)).fill();
+  const { model, reading, tickets, stands } = linked(t, { base_url: origin(server) });
+  model.update({ stream_id: "", question: "hi", status: "connecting" });
+  model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t.1" });
+  assert.equal(server.visits.length, 0);
+  model.update({ stream_id: STREAM });
+  await stands("done");
+  assert.deepEqual([reading.text, reading.question], [TEXT, "hi"]);
+  assert.equal(server.visits[0]?.url.searchParams.get("ticket"), "t.1");
+  assert.deepEqual([...tickets.values()], ["t.1"]);
+  assert.deepEqual(model.sent, []);
+});
+
+test("without a ticket the kernel is asked for one", async (t) => {
+  const server = (await LogServer.start(t)).fill();
+  const { model, reading, stands } = linked(t, {
+    base_url: origin(server),
+    stream_id: STREAM,
+    status: "streaming",
+    question: "hi",
+  });
+  assert.deepEqual(model.sent, [{ type: "ticket" }]);
+  assert.equal(server.visits.length, 0);
+  model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t.2" });
+  await stands("done");
+  assert.equal(reading.text, TEXT);
+  assert.equal(server.visits[0]?.url.searchParams.get("snapshot"), "1");
+});
+
+test("after a reload a run is read on without the kernel's help, from a snapshot", async (t) => {
+  const server = (await LogServer.start(t)).fill();
+  const known = { in_jupyter: true, stream_id: STREAM, status: "streaming" };
+  const { reading, stands } = linked(t, known, `${origin(server)}/user/x/`);
+  await stands("done");
+  assert.equal(reading.text, TEXT);
+  const { url, headers } = server.visits[0] ?? assert.fail();
+  assert.equal(`${url.pathname}${url.search}`, `/user/x/sse-widget/api/v1/stream/runs/${STREAM}?snapshot=1`);
+  assert.equal(headers["x-xsrftoken"], "2|x=");
+  assert.equal(headers.authorization, "token page");
+});
+
+test("a run that is over is shown from the model, without a network", async (t) => {
+  const { reading, model } = linked(t, {
+    base_url: "http://127.0.0.1:1",
+    stream_id: STREAM,
+    status: "stopped",
+    text: "so far",
+    question: "hi",
+  });
+  assert.deepEqual([reading.text, reading.standing.state, reading.question], ["so far", "stopped", "hi"]);
+  assert.deepEqual(model.sent, []);
+});
+
+test("in Jupyter the page asks by itself and tells the kernel the id", async (t) => {
+  const server = (await LogServer.start(t)).fill();
+  const { model, link, stands } = linked(
+    t,
+    { in_jupyter: true, model: "local", lang: "ar" },
+    `${origin(server)}/`,
+  );
+  link.ask("ما هو؟");
+  await stands("done");
+  const { method, url, body, headers } = server.visits[0] ?? assert.fail();
+  assert.deepEqual([method, url.pathname], ["POST", "/sse-widget/api/v1/stream/chat"]);
+  assert.deepEqual(JSON.parse(body), { q: "ما هو؟", model: "local" });
+  assert.equal(headers["accept-language"], "ar");
+  assert.deepEqual([model.get("stream_id"), model.get("question"), model.saved], [STREAM, "ما هو؟", 1]);
+  assert.deepEqual([server.visits.length, server.starts, model.sent.length], [1, 1, 0]);
+});
+
+test("elsewhere the kernel asks", (t) => {
+  for (const traits of [{}, { in_jupyter: true }]) {
+    const { model, link } = linked(t, traits);
+    link.ask("hi");
+    assert.deepEqual(model.sent, [{ type: "ask", q: "hi" }]);
+  }
+});
+
+test("a question that the server refused is shown as the kernel says it", (t) => {
+  const { model, reading } = linked(t, { base_url: "http://127.0.0.1:1" });
+  model.update({ question: "x", stream_id: "", status: "connecting" });
+  model.update({ error: "too long", status: "error" });
+  const { state, detail } = reading.standing;
+  assert.deepEqual([state, detail], ["error", { code: "", message: "too long" }]);
+});
+
+test("where the page cannot reach the server, the kernel's text is shown", async (t) => {
+  const server = await LogServer.start(t);
+  server.script.push(...[1, 2].map(() => (/** @type {any} */ response) => response.destroy()));
+  const { model, reading, stands } = linked(t, { base_url: origin(server) });
+  model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t" });
+  model.update({ stream_id: STREAM });
+  await stands("interrupted");
+  model.update({ text: TEXT, status: "done" });
+  assert.deepEqual([reading.text, reading.standing.state], [TEXT, "done"]);
+});
+
+test("while the page reads, the kernel's end changes nothing", async (t) => {
+  const server = await LogServer.start(t);
+  const { model, reading, stands } = linked(t, { base_url: origin(server) });
+  model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t" });
+  model.update({ stream_id: STREAM });
+  await stands("open");
+  model.update({ text: "the whole text", status: "done" });
+  assert.deepEqual([reading.text, reading.standing.state], ["", "open"]);
+});
+
+test("cut drops the page's connection too", async (t) => {
+  const server = await LogServer.start(t);
+  const { model, reading, stands } = linked(t, { base_url: origin(server) });
+  model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t" });
+  model.update({ stream_id: STREAM });
+  await stands("open");
+  server.append("delta", { text: PIECES[0] });
+  model.say("msg:custom", { type: "cut" });
+  assert.equal(reading.standing.state, "connecting");
+  await stands("open");
+  server.end();
+  await stands("done");
+  assert.equal(reading.text, PIECES[0]);
+});
+
+test("the end of the model ends all listening and reading", async (t) => {
+  const server = await LogServer.start(t);
+  const { model, end, stands } = linked(t, { base_url: origin(server) });
+  model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t" });
+  model.update({ stream_id: STREAM });
+  await stands("open");
+  end.abort();
+  assert.equal(model.listening, 0);
+});
+
+test("addresses: the extension under Jupyter's base, a server of its own with its path", () => {
+  const page = (/** @type {string | null} */ textContent) => ({
+    baseURI: "https://hub.example/user/a/lab/tree/x.ipynb?reset",
+    cookie: "",
+    getElementById: () => ({ textContent }),
+  });
+  const server = extensionServer(page('{"baseUrl": "/user/a", "token": ""}')) ?? assert.fail();
+  assert.equal(routeUrl(server, "chat").href, "https://hub.example/user/a/sse-widget/api/v1/stream/chat");
+  assert.deepEqual(server.headers(), { "X-XSRFToken": "" });
+  assert.equal(extensionServer(page("{}")), null);
+  assert.equal(extensionServer(page("not json")), null);
+  const own = addressedServer("http://127.0.0.1:8000/proxy/8765");
+  assert.equal(
+    routeUrl(own, "runs/a", "t+/=").href,
+    "http://127.0.0.1:8000/proxy/8765/api/v1/stream/runs/a?ticket=t%2B%2F%3D",
+  );
+});

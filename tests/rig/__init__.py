@@ -1,0 +1,1 @@
+"""What browser and acceptance tests are rigged up with."""

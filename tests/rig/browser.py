@@ -1,0 +1,275 @@
+"""A real Chromium, a real JupyterLab, a real server, and a TCP proxy that cuts connections at a chosen byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_LIMIT_S = 60.0
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    found = playwright.chromium.launch(executable_path=_which("chromium"), args=CHROMIUM_FLAGS)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def fresh_page(chromium: Browser) -> Iterator[Page]:
+    """Yield a page of its own context: no cookie, no storage of another test."""
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def _which(name: str) -> str:
+    for folder in [*os.environ["PATH"].split(os.pathsep), "/usr/sbin", "/sbin"]:
+        if (Path(folder) / name).is_file():
+            return str(Path(folder) / name)
+    raise AssertionError(f"{name} is not installed; run `make test`, which installs it")
+
+
+class Program:
+    """A process that was started for a test; its output goes to a file, and it is ended by its id.
+
+    `group` gives it a process group of its own, which is ended as one: for make and what it starts.
+    """
+
+    def __init__(
+        self, command: list[str], log: Path, *, limit_s: float = START_LIMIT_S, group: bool = False, **options: Any
+    ) -> None:
+        self.log = log
+        self._limit_s = limit_s
+        self._group = group
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=group,
+                **options,
+            )
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Return the first match of `pattern` in the output."""
+        deadline = time.monotonic() + self._limit_s
+        changed = threading.Event()
+        while time.monotonic() < deadline:
+            found = re.search(pattern, self.log.read_text("utf-8", "replace"))
+            if found:
+                return found
+            assert self.process.poll() is None, self.log.read_text("utf-8", "replace")
+            changed.wait(0.05)
+        raise AssertionError(f"{pattern!r} did not appear in: {self.log.read_text('utf-8', 'replace')}")
+
+    def end(self) -> None:
+        """End it gently, then firmly."""
+        self._signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(15)
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            if self._group:
+                os.killpg(self.process.pid, number)
+            else:
+                self.process.send_signal(number)
+
+
+@pytest.fixture(scope="session")
+def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a standalone server."""
+    folder = tmp_path_factory.mktemp("server")
+    program = Program(
+        [sys.executable, "-m", "sse_server", "--port", "0", "--model", "synthetic:"], folder / "server.log"
+    )
+    yield program.wait_for(r"listens on (\S+)")[1]
+    program.end()
+
+
+class Lab:
+    """A JupyterLab server and the notebooks in its folder."""
+
+    def __init__(self, url: str, token: str, folder: Path) -> None:
+        self.url = url
+        self.token = token
+        self.folder = folder
+
+    def write(self, name: str, cells: list[str]) -> None:
+        """Write a notebook of code cells."""
+        notebook = {
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "id": f"c{i}",
+                    "metadata": {},
+                    "source": cell,
+                    "outputs": [],
+                    "execution_count": None,
+                }
+                for i, cell in enumerate(cells)
+            ],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (self.folder / name).write_text(json.dumps(notebook), "utf-8")
+
+    def open(self, page: Page, name: str) -> None:
+        """Open a notebook in a fresh JupyterLab workspace and wait for its kernel."""
+        workspace = secrets.token_hex(4)
+        page.goto(f"{self.url}/lab/workspaces/{workspace}/tree/{name}?token={self.token}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        page.get_by_text("| Idle").wait_for(timeout=60_000)
+
+    def run(self, page: Page, cell: int) -> None:
+        """Run one cell, as Shift+Enter does, and see that it was taken."""
+        found = page.locator(".jp-Notebook .jp-Cell").nth(cell)
+        found.locator(".cm-content").first.click()
+        found.locator(".cm-editor.cm-focused").wait_for()
+        page.keyboard.press("Shift+Enter")
+        try:
+            expect(found.locator(".jp-InputPrompt")).not_to_have_text("[ ]:", timeout=20_000)
+        except AssertionError:
+            page.screenshot(path=self.folder / "not-run.png")
+            raise
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Yield a JupyterLab with the extension, under a base URL of its own."""
+    folder = tmp_path_factory.mktemp("lab")
+    settings = tmp_path_factory.mktemp("settings")
+    token = secrets.token_hex(16)
+    environment = {
+        **os.environ,
+        "JUPYTER_TOKEN": token,
+        "JUPYTER_CONFIG_DIR": str(settings / "config"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(settings / "workspaces"),
+        "JUPYTERLAB_SETTINGS_DIR": str(settings / "user"),
+        "IPYTHONDIR": str(settings / "ipython"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.port=0",
+        "--ServerApp.base_url=/user/researcher/",
+        "--LabApp.extension_manager=readonly",
+        f"--ServerApp.root_dir={folder}",
+    ]
+    program = Program(command, settings / "lab.log", env=environment, cwd=folder)
+    port = program.wait_for(r"http://127\.0\.0\.1:(\d+)/user/researcher/")[1]
+    yield Lab(f"http://127.0.0.1:{port}/user/researcher", token, folder)
+    program.end()
+
+
+class CuttingProxy:
+    """Forwards TCP; `cuts` says after how many bytes of the server each next connection is cut, None for never."""
+
+    def __init__(self, upstream: str) -> None:
+        host, _, port = upstream.rpartition("/")[2].rpartition(":")
+        self._upstream = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.cut_for: Callable[[bytes], int | None] = lambda _request: None
+        self.cuts = 0
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
+                thread.start()
+
+    def _serve(self, client: socket.socket) -> None:
+        """Forward one request, `Connection: close`, so that one connection is one response."""
+        with client, socket.create_connection(self._upstream) as server, suppress(OSError):
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += client.recv(65536)
+            head, _, body = request.partition(b"\r\n\r\n")
+            left = self.cut_for(head)
+            head = re.sub(rb"(?im)^connection:.*\r\n", b"", head + b"\r\n") + b"Connection: close\r\n\r\n"
+            server.sendall(head + body)
+            forward = threading.Thread(target=self._forward, args=(client, server), daemon=True)
+            forward.start()
+            while data := server.recv(65536):
+                if left is not None and len(data) >= left:
+                    client.sendall(data[:left])
+                    self.cuts += 1
+                    break
+                client.sendall(data)
+                left = None if left is None else left - len(data)
+            for side in (client, server):
+                with suppress(OSError):
+                    side.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def _forward(client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while data := client.recv(65536):
+                server.sendall(data)
+            server.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Accept no more."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@pytest.fixture
+def cutting_proxy() -> Iterator[Callable[[str], CuttingProxy]]:
+    """Yield a factory of proxies in front of a server's URL."""
+    made: list[CuttingProxy] = []
+
+    def make(upstream: str) -> CuttingProxy:
+        made.append(CuttingProxy(upstream))
+        return made[-1]
+
+    yield make
+    for proxy in made:
+        proxy.close()

@@ -1,0 +1,253 @@
+"""The widget without a browser, against the real server: what ask gives, and what the traits say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from sse_widget import ConnectError, RemoteError, StreamWidget
+
+PATIENCE_S = 20.0
+MIXED = "synthetic:tokens=60,rate=0,lang=mixed,seed=2"
+LAZY = """
+import sys
+import sse_widget
+assert "anywidget" not in sys.modules
+import sse_widget.protocol.session
+assert not {"anywidget", "ipywidgets", "httpx", "tornado"} & set(sys.modules)
+assert "StreamWidget" in dir(sse_widget)
+from sse_widget import StreamClient
+assert "anywidget" not in sys.modules
+from sse_widget import StreamWidget
+assert "anywidget" in sys.modules
+try:
+    sse_widget.nothing
+except AttributeError as error:
+    assert "nothing" in str(error)
+"""
+
+
+@pytest.fixture
+def told():
+    """Yield a function that makes a widget, with lists of the messages it sent and the traits it changed."""
+    made = []
+
+    def make(served, **traits):
+        widget = StreamWidget(url=served.url, **traits)
+        widget.sent, widget.changes = [], []
+        widget.send = widget.sent.append
+        widget.observe(lambda change: widget.changes.append((change["name"], change["new"])))
+        made.append(widget)
+        return widget
+
+    yield make
+    for widget in made:
+        widget.close()
+
+
+def statuses(widget):
+    return [value for name, value in widget.changes if name == "status"]
+
+
+async def test_ask_gives_the_answer(serve, told):
+    widget = told(await serve(), model=MIXED)
+    answer = await widget.ask("What is a stream?")
+    assert isinstance(answer, str)
+    assert answer == widget.text != ""
+    assert (answer.state, answer.question, answer.stream_id) == ("done", "What is a stream?", widget.stream_id)
+    assert (answer.metadata.model_used, answer.metadata.tokens_used) == (MIXED, 60)
+    assert (widget.status, widget.error, widget.question) == ("done", "", "What is a stream?")
+    assert statuses(widget) == ["connecting", "streaming", "done"]
+
+
+async def test_only_the_id_and_the_whole_text_go_over_the_comm(serve, told):
+    widget = told(await serve(), model="synthetic:tokens=200,rate=0")
+    answer = await widget.ask("hi")
+    assert [value for name, value in widget.changes if name == "text"] == [str(answer)]
+    ((message),) = widget.sent
+    assert message["type"] == "run"
+    assert message["stream_id"] == answer.stream_id
+    assert message["ticket"].startswith(f"{answer.stream_id}.")
+    assert message["ticket"] not in json.dumps(widget.get_state(), default=str)
+
+
+async def test_ask_runs_without_being_awaited(serve, told, gated):
+    source = gated()
+    widget = told(await serve(sources={"gated": source}), model="gated")
+    run = widget.ask("hi", chunk_tokens=1)
+    source.say("one ", "two ")
+    assert await run.reach(8) == "one two "
+    assert (run.state, run.stream_id) == (None, widget.stream_id)
+    assert widget.text == ""
+    source.finish()
+    assert await asyncio.to_thread(widget.wait, PATIENCE_S) == "one two "
+    assert run.state == widget.status == "done"
+    assert (await run).state == "done"
+
+
+async def test_wait_has_a_timeout_and_needs_a_question(serve, told, gated):
+    widget = told(await serve(sources={"gated": gated()}), model="gated")
+    with pytest.raises(RuntimeError, match="ask first"):
+        widget.wait()
+    run = widget.ask("hi")
+    with pytest.raises(TimeoutError):
+        await asyncio.to_thread(widget.wait, 0.01)
+    widget.stop()
+    assert (await run).state == "stopped"
+
+
+async def test_stop_keeps_what_has_come(serve, told, gated):
+    source = gated()
+    widget = told(await serve(sources={"gated": source}), model="gated")
+    run = widget.ask("hi", chunk_tokens=1)
+    source.say("so far")
+    await run.reach(1)
+    await asyncio.wrap_future(widget.stop())
+    answer = await run
+    assert (answer, answer.state, widget.status, widget.text) == ("so far", "stopped", "stopped", "so far")
+    async with asyncio.timeout(PATIENCE_S):
+        await source.closed.wait()
+    await asyncio.wrap_future(widget.stop())
+
+
+async def test_stop_before_the_run_has_begun(serve, told, gated):
+    source = gated()
+    widget = told(await serve(sources={"gated": source}), model="gated")
+    run = widget.ask("hi")
+    widget.stop()
+    assert (await run).state == "stopped"
+    assert widget.status == "stopped"
+
+
+async def test_another_question_stops_the_one_before(serve, told, gated):
+    source = gated()
+    widget = told(await serve(sources={"gated": source}), model="gated")
+    first = widget.ask("first", chunk_tokens=1)
+    source.say("a")
+    await first.reach(1)
+    second = widget.ask("second", model=MIXED)
+    third = widget.ask("third", model=MIXED)
+    answers = await asyncio.gather(first, second, third)
+    assert [answer.state for answer in answers] == ["stopped", "stopped", "done"]
+    assert (answers[0], widget.text, widget.question) == ("a", answers[2], "third")
+    assert first.state == second.state == "stopped"
+
+
+async def test_cut_loses_nothing(serve, told, gated):
+    source = gated()
+    widget = told(await serve(sources={"gated": source}), model="gated")
+    run = widget.ask("hi", chunk_tokens=1)
+    for number in range(5):
+        source.say(f"{number} ")
+        await run.reach(2 * number + 2)
+        await asyncio.wrap_future(widget.cut())
+    source.finish()
+    assert await run == "0 1 2 3 4 "
+    assert source.asked == 1
+    assert widget.sent.count({"type": "cut"}) == 5
+
+
+async def test_a_refusal_is_raised_and_shown_in_the_readers_language(serve, told):
+    widget = told(await serve(), lang="ar")
+    with pytest.raises(RemoteError) as caught:
+        await widget.ask(" ")
+    assert caught.value.code == "question_required"
+    assert (widget.status, widget.error, widget.text) == ("error", caught.value.message, "")
+    assert any("\u0600" <= letter <= "\u06ff" for letter in widget.error)
+    assert (await widget.ask("hi")).state == widget.status == "done"
+    assert widget.error == ""
+
+
+async def test_a_model_that_fails_leaves_its_text_in_the_error(serve, told, gated, complaints):
+    source = gated()
+    widget = told(await serve(sources={"gated": source}), model="gated")
+    source.say("half of it")
+    source.fail(RuntimeError("boom"))
+    with pytest.raises(RemoteError) as caught:
+        await widget.ask("hi")
+    assert caught.value.text == widget.text == "half of it"
+    assert widget.status == "error"
+    assert "boom" in complaints.pop()
+
+
+async def test_a_server_that_is_not_there_is_a_connect_error(serve, told):
+    served = await serve()
+    widget = told(served)
+    await served.close()
+    run = widget.ask("hi")
+    with pytest.raises(ConnectError, match=served.url):
+        await run
+    assert (widget.status, run.state) == ("error", "error")
+
+
+async def test_a_run_that_a_page_started_is_read_too(serve, told):
+    served = await serve()
+    widget = told(served, model=MIXED)
+    stream_id = await served.start(model=MIXED)
+    widget.set_state({"question": "from the page", "stream_id": stream_id})
+    answer = await asyncio.to_thread(widget.wait, PATIENCE_S)
+    assert answer.stream_id == stream_id
+    assert answer.question == widget.question == "from the page"
+    assert widget.text == answer != ""
+    widget.set_state({"stream_id": "../../etc"})
+    assert widget._run.stream_id == stream_id
+
+
+async def test_a_page_without_a_login_asks_through_the_kernel(serve, told):
+    widget = told(await serve(), model=MIXED)
+    widget._handle_custom_msg({"type": "ask", "q": "from the box"}, [])
+    assert (await widget._run).question == "from the box"
+    widget._handle_custom_msg({"type": "ticket"}, [])
+    assert widget.sent[0] == widget.sent[1]
+    widget._handle_custom_msg({"type": "ask", "q": 5}, [])
+    widget._handle_custom_msg({"type": "unheard of"}, [])
+    assert widget._run.question == "from the box"
+
+
+async def test_traits_change_on_one_thread(serve, told):
+    widget = told(await serve(), model=MIXED)
+    threads = set()
+    widget.observe(lambda _: threads.add(threading.current_thread().name), ["status", "text", "stream_id"])
+    await widget.ask("hi")
+    assert threads == {"sse-widget"}
+
+
+async def test_everyone_else_sees_the_text(serve, told):
+    widget = told(await serve())
+    data, _ = widget._repr_mimebundle_()
+    assert data["text/plain"] == "StreamWidget(status='idle', stream_id='')"
+    widget.text = "<b>one</b>\n\nاثنان"
+    data, _ = widget._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+    assert data["text/plain"] == widget.text
+    assert data["text/html"] == (
+        '<div style="white-space: pre-wrap"><div dir="auto">&lt;b&gt;one&lt;/b&gt;</div>'
+        '<div dir="auto"><br></div><div dir="auto">اثنان</div></div>'
+    )
+
+
+def test_names_load_when_they_are_used():
+    subprocess.run([sys.executable, "-c", LAZY], check=True, timeout=PATIENCE_S)
+
+
+def test_a_plain_script_ends_cleanly_in_the_middle_of_a_run():
+    script = (
+        "import asyncio, sse_widget\n"
+        "run = sse_widget.StreamWidget(model='synthetic:tokens=5000,rate=20').ask('hi')\n"
+        "print(len(asyncio.run(run.reach(5))) >= 5)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        check=False,
+        capture_output=True,
+        timeout=3 * PATIENCE_S,
+        env={name: value for name, value in os.environ.items() if not name.startswith("SSE_WIDGET_")},
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")

@@ -1,0 +1,148 @@
+"""One connection's bytes: pings exactly when nothing was written, batches as they come, a deadline on every write."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sse_server.delivery import PING, Counters, Delivery, Reading
+from sse_server.log.base import StreamMeta
+from sse_server.log.memory import MemoryLog
+from sse_widget.protocol.sse import Event, Parser
+
+DONE = Event("done", "{}")
+HEARTBEAT_S = 20.0
+
+
+class Reader:
+    """Keeps what it gets and when; each write takes `slow_s`."""
+
+    def __init__(self, slow_s=0.0):
+        self.slow_s = slow_s
+        self.got = []
+
+    async def write(self, data):
+        await asyncio.sleep(self.slow_s)
+        self.got.append((asyncio.get_running_loop().time(), data))
+
+    def names(self):
+        return [event.event for event in Parser().feed(b"".join(data for _, data in self.got))]
+
+    def pings(self):
+        return [round(at, 6) for at, data in self.got if data == PING]
+
+
+async def opened(reader, **options):
+    log = MemoryLog(asyncio.get_running_loop().time)
+    stream_id, _ = await log.create(StreamMeta("owner", "model", ""), "")
+    counters = Counters()
+    settings = {"heartbeat_s": HEARTBEAT_S, "send_timeout_s": 30.0, **options}
+    return log, stream_id, Delivery(log, reader.write, counters, **settings), counters
+
+
+def test_a_ping_goes_out_after_each_heartbeat_without_a_write(virtual):
+    async def run():
+        reader = Reader()
+        log, stream_id, delivery, counters = await opened(reader)
+        running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+        await asyncio.sleep(70)
+        await log.append(stream_id, [DONE])
+        await running
+        assert reader.pings() == [20, 40, 60]
+        assert counters.pings == 3
+        assert counters.writes == 4
+        assert counters.bytes_written == sum(len(data) for _, data in reader.got)
+
+    virtual(run())
+
+
+def test_every_write_starts_the_heartbeat_anew(virtual):
+    async def run():
+        reader = Reader()
+        log, stream_id, delivery, _ = await opened(reader)
+        running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+        for pause_s in (19, 19.9, 19.99, 25, 19):
+            await asyncio.sleep(pause_s)
+            await log.append(stream_id, [Event("delta", "{}")])
+        await log.append(stream_id, [DONE])
+        await running
+        assert reader.pings() == [round(19 + 19.9 + 19.99 + 20, 6)]
+
+    virtual(run())
+
+
+def test_the_ping_is_the_one_of_the_contract():
+    assert PING == 'event: ping\ndata: "🔧"\n\n'.encode()
+
+
+def test_what_gathered_goes_out_in_one_write(virtual):
+    async def run():
+        reader = Reader()
+        log, stream_id, delivery, _ = await opened(reader)
+        await log.append(stream_id, [Event("delta", "{}")] * 50)
+        running = asyncio.create_task(delivery.run(Reading(stream_id, 10)))
+        await asyncio.sleep(1)
+        await log.append(stream_id, [Event("delta", "{}"), DONE])
+        await running
+        assert len(reader.got) == 2
+        assert reader.names() == ["delta"] * 41 + ["done"]
+
+    virtual(run())
+
+
+def test_what_came_while_a_slow_reader_was_written_to_follows_whole(virtual):
+    async def run():
+        reader = Reader(slow_s=3)
+        log, stream_id, delivery, _ = await opened(reader)
+        running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+        for number in range(20):
+            await log.append(stream_id, [Event("delta", str(number))])
+            await asyncio.sleep(1)
+        await log.append(stream_id, [DONE])
+        await running
+        events = Parser().feed(b"".join(data for _, data in reader.got))
+        assert [event.data for event in events[:-1]] == [str(number) for number in range(20)]
+        assert len(reader.got) < 10
+
+    virtual(run())
+
+
+@pytest.mark.parametrize("held", [0, 3], ids=["ping", "batch"])
+def test_every_write_has_a_deadline(virtual, held):
+    async def run():
+        reader = Reader(slow_s=1e9)
+        log, stream_id, delivery, _ = await opened(reader)
+        await log.append(stream_id, [Event("delta", "{}")] * held)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError):
+            await delivery.run(Reading(stream_id, 0))
+        waited_s = asyncio.get_running_loop().time() - began
+        assert waited_s == pytest.approx(30.0 if held else 50.0)
+
+    virtual(run())
+
+
+@pytest.mark.parametrize("held", [0, 2])
+def test_once_ends_after_the_first_batch_or_the_first_ping(virtual, held):
+    async def run():
+        reader = Reader()
+        log, stream_id, delivery, _ = await opened(reader)
+        await log.append(stream_id, [Event("delta", "{}")] * held)
+        await delivery.run(Reading(stream_id, 0, once=True))
+        assert reader.names() == (["delta"] * held or ["ping"])
+
+    virtual(run())
+
+
+def test_a_cancelled_delivery_leaves_no_reader_behind(virtual):
+    async def run():
+        log, stream_id, delivery, _ = await opened(Reader())
+        running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+        await asyncio.sleep(5)
+        running.cancel()
+        await asyncio.wait({running})
+        await asyncio.sleep(7)
+        assert (await log.info(stream_id)).unread_s == 7
+
+    virtual(run())
