@@ -78,8 +78,8 @@ def test_make_run_in_a_fresh_clone_shows_a_streamed_answer(make_run: str, fresh_
     page.get_by_text("| Idle").wait_for(timeout=LIMIT_MS)
     page.evaluate(PAINTED)
     began_ms = time.time() * 1000
-    page.get_by_role("menuitem", name="Run").click()
-    page.get_by_role("menuitem", name="Run All Cells").click()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     painted_ms = page.evaluate("window.paintedAt")
     print(f"make run: Run to first painted text {painted_ms - began_ms:.0f} ms")
     cells = page.locator(".jp-CodeCell")
@@ -88,7 +88,8 @@ def test_make_run_in_a_fresh_clone_shows_a_streamed_answer(make_run: str, fresh_
     expect(page.locator(".ssew-dot").first).to_have_attribute(
         "data-state", re.compile("done|stopped"), timeout=LIMIT_MS
     )
-    assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    for kind in ("stderr", "error"):
+        assert page.locator(f".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.{kind}']").count() == 0
     assert len(page.locator(".ssew-text").first.inner_text()) > 20
 
 
