@@ -114,7 +114,7 @@ def lab_of_the_wheel(tmp_path: Path) -> Iterator[Lab]:
     environment["PATH"] = f"{tmp_path / 'env' / 'bin'}:/bin-without-node"
     program = Program(command, tmp_path / "lab.log", cwd=notebooks, env=environment)
     port = program.wait_for(r"http://127\.0\.0\.1:(\d+)/lab")[1]
-    yield Lab(f"http://127.0.0.1:{port}", token, notebooks)
+    yield Lab(f"http://127.0.0.1:{port}", token, notebooks, program.process.pid)
     program.end()
 
 

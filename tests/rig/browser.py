@@ -126,7 +126,8 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class Lab:
     """A JupyterLab server and the notebooks in its folder."""
 
-    def __init__(self, url: str, token: str, folder: Path) -> None:
+    def __init__(self, url: str, token: str, folder: Path, pid: int) -> None:
+        self.pid = pid
         self.url = url
         self.token = token
         self.folder = folder
@@ -200,7 +201,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     ]
     program = Program(command, settings / "lab.log", env=environment, cwd=folder)
     port = program.wait_for(r"http://127\.0\.0\.1:(\d+)/user/researcher/")[1]
-    yield Lab(f"http://127.0.0.1:{port}/user/researcher", token, folder)
+    yield Lab(f"http://127.0.0.1:{port}/user/researcher", token, folder, program.process.pid)
     program.end()
 
 
