@@ -210,7 +210,7 @@ def test_cutting_the_connection_loses_nothing(notebook: Any, lab: Any) -> None:
 def test_notebook_7_shows_the_same(lab: Any, fresh_page: Page) -> None:
     lab.write("seven.ipynb", [SHOW.format(model=SLOW)])
     fresh_page.goto(f"{lab.url}/notebooks/seven.ipynb?token={lab.token}")
-    fresh_page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=LIMIT_MS)
+    lab.until_ready(fresh_page)
     lab.run(fresh_page, 0)
     fresh_page.wait_for_selector(".ssew textarea", timeout=LIMIT_MS)
     ask_in_box(fresh_page, "seven")

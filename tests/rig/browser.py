@@ -156,8 +156,14 @@ class Lab:
         """Open a notebook in a fresh JupyterLab workspace and wait for its kernel."""
         workspace = secrets.token_hex(4)
         page.goto(f"{self.url}/lab/workspaces/{workspace}/tree/{name}?token={self.token}")
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.until_ready(page)
         page.get_by_text("| Idle").wait_for(timeout=60_000)
+
+    def until_ready(self, page: Page) -> None:
+        """Wait until the page has a kernel: before that, a cell that is run is passed over."""
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        expect(page.locator(".jp-KernelName").first).to_contain_text("Python 3", timeout=60_000)
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
 
     def run(self, page: Page, cell: int) -> None:
         """Run one cell, as Shift+Enter does, and see that it was taken."""
