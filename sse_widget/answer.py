@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from sse_widget.protocol.events import Metadata, TerminalState
@@ -31,3 +31,7 @@ class Answer(str):
         answer.question = question
         answer.metadata = metadata
         return answer
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        """Say how copies and pickles make it anew."""
+        return (str(self),), {name: getattr(self, name) for name in self.__slots__}

@@ -13,13 +13,13 @@ import asyncio
 import random
 import secrets
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from sse_widget.connection import Broken, Connection
-from sse_widget.endpoint import Endpoint, Request
-from sse_widget.errors import ConnectError
+from sse_widget.endpoint import Endpoint, Request, checked_base, checked_token, has_key, is_own_chat, joined, origin
+from sse_widget.errors import ConnectError, WrongContentType
 from sse_widget.protocol.actions import SessionConfig
 from sse_widget.protocol.backoff import Backoff
 from sse_widget.protocol.sse import MAX_EVENT_BYTES
@@ -27,8 +27,11 @@ from sse_widget.stream import Status, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypeVar
 
     import httpx
+
+    T = TypeVar("T")
 
 __all__ = ["Created", "Status", "Stream", "StreamClient"]
 
@@ -53,6 +56,7 @@ class StreamClient:
     `…/sse-widget/`; `token` goes along as a bearer token. The server's messages come in
     `lang`, English or Arabic. Attempts to reconnect are counted from the last progress.
     `transport` replaces the network, and is not closed. Times are seconds here, as everywhere in Python's APIs.
+    Raises ConnectError when `url` or `token` can be none.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -69,8 +73,8 @@ class StreamClient:
         unit_random: Callable[[], float] = random.random,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.url = url.rstrip("/")
-        self._own = {"Authorization": f"Bearer {token}"} if token else {}
+        self.url = checked_base(url)
+        self._own = {"Authorization": f"Bearer {checked_token(token)}"} if token else {}
         if lang:
             self._own["Accept-Language"] = lang
         self._config = SessionConfig(
@@ -116,31 +120,32 @@ class StreamClient:
     ) -> Stream:
         """Return a stream of any SSE server; `url` may be relative to the client's base.
 
-        A GET that ends is asked again with Last-Event-ID, as the HTML standard says; any other method is sent once.
-        The token goes along to the client's own origin only.
+        A GET that ends is asked again with Last-Event-ID, as the HTML standard says; any other method is sent once,
+        except to our own route for questions. The token goes along to the client's own origin only, and so does a
+        key, which makes a question that is sent again the same run; one of the URL or the headers comes first.
+        Raises ConnectError when the URL can be none.
         """
-        url = urljoin(f"{self.url}/", url)
-        own = self._own if urlsplit(url)[:2] == urlsplit(self.url)[:2] else {}
-        request = Request(method.upper(), url, dict(headers or {}), content)
-        config = msgspec.structs.replace(self._config, last_event_id=last_event_id, repeatable=request.method == "GET")
+        request = Request(method.upper(), joined(f"{self.url}/", url), dict(headers or {}), content)
+        at_home = origin(request.url) == origin(self.url)
+        logged = at_home and is_own_chat(request.url)
+        repeatable = request.method == "GET"
+        own = self._own if at_home else {}
+        if at_home and (repeatable or logged) and not has_key(request):
+            request = msgspec.structs.replace(request, headers={**request.headers, "Idempotency-Key": _new_key()})
+        config = msgspec.structs.replace(
+            self._config, last_event_id=last_event_id, repeatable=repeatable, logged=logged
+        )
         return self._stream(request, own, config)
 
     async def create(self, question: str, *, key: str = "", **params: Any) -> Created:
         """Start a run without reading it. Parameters as in `chat`.
 
         A request whose answer was lost is repeated once, with the same key. Raises RemoteError when the server
-        refuses, ConnectError when there is no answer.
+        refuses, ConnectError when there is no answer, WrongContentType when something else answers.
         """
         headers = {**self._own, **_starting(key), "Accept": "application/json"}
         request = Request("POST", self._route("chat"), headers, _body(question, params))
-        try:
-            body = await self._exchange(request)
-        except Broken:
-            body = await self._exchange(request)
-        try:
-            return msgspec.json.decode(body, type=Created)
-        except msgspec.DecodeError as error:
-            raise ConnectError(f"{self.url} does not answer as this server does: {error}") from error
+        return await self._ask(request, Created, attempts=2)
 
     async def stop(self, stream_id: str) -> None:
         """Stop a run: the model ends, and its stream with `done {reason: "stopped"}`."""
@@ -153,16 +158,31 @@ class StreamClient:
 
     async def health(self) -> dict[str, Any]:
         """Return what the server says of itself: status, version, model, runs."""
-        answer: dict[str, Any] = msgspec.json.decode(
-            await self._exchange(Request("GET", self._route("health"), self._own))
-        )
-        return answer
+        return await self._ask(Request("GET", self._route("health"), self._own), dict[str, Any])
 
-    async def _exchange(self, request: Request) -> bytes:
+    async def _ask(self, request: Request, kind: type[T], *, attempts: int = 1) -> T:
+        media_type, body = await self._exchange(request, attempts)
+        if media_type and not media_type.endswith("json"):
+            raise WrongContentType(
+                f"{self.url} does not answer as this server does: expected JSON, got {media_type}; "
+                "another server, a proxy or a login page may be there"
+            )
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ConnectError(f"{self.url} does not answer as this server does: {error}") from error
+
+    async def _exchange(self, request: Request, attempts: int = 1) -> tuple[str, bytes]:
         connection = Connection(self._transport)
         try:
             async with asyncio.timeout(EXCHANGE_TIMEOUT_S):
-                return await connection.exchange(request)
+                while True:
+                    attempts -= 1
+                    try:
+                        return await connection.exchange(request)
+                    except Broken as error:
+                        if attempts <= 0:
+                            raise ConnectError(error.message) from error
         except TimeoutError as error:
             raise ConnectError(f"{self.url} did not answer for {EXCHANGE_TIMEOUT_S:.0f} s") from error
         finally:
@@ -186,7 +206,11 @@ class StreamClient:
 
 
 def _starting(key: str) -> dict[str, str]:
-    return {"Idempotency-Key": key or secrets.token_hex(16), "Content-Type": "application/json"}
+    return {"Idempotency-Key": key or _new_key(), "Content-Type": "application/json"}
+
+
+def _new_key() -> str:
+    return secrets.token_hex(16)
 
 
 def _body(question: str, params: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ import functools
 import ipaddress
 import ssl
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -33,7 +33,8 @@ CONNECT_TIMEOUT_S = 10.0
 MAX_REFUSAL_BYTES = 64 * 1024
 """How much of the body of a refusal is read for its message."""
 
-_FINAL = (httpx.InvalidURL, httpx.LocalProtocolError, httpx.TooManyRedirects, httpx.UnsupportedProtocol)
+# UnicodeError: a header that is not ASCII, a host that is no name.
+_FINAL = (httpx.InvalidURL, httpx.LocalProtocolError, httpx.TooManyRedirects, httpx.UnsupportedProtocol, UnicodeError)
 
 
 class Broken(ConnectError):
@@ -72,24 +73,22 @@ class Connection:
         head = await self._send(request)
         if head.status in {200, 204}:
             return head
-        try:
-            return _explained(head, await self._body())
-        except Broken:
-            return head  # the status stands when its words are cut
+        return await self._explained(head)
 
-    async def exchange(self, request: Request) -> bytes:
-        """Send the request and return the body of its 2xx response, at most 64 KiB.
+    async def exchange(self, request: Request) -> tuple[str, bytes]:
+        """Send the request and return media type and body of its 2xx response, at most 64 KiB.
 
         Raises RemoteError or ConnectError for any other status.
         """
+        body = bytearray()
         try:
             head = await self._send(request)
-            body = await self._body()
+            if not 200 <= head.status < 300:
+                raise refusal(await self._explained(head))
+            await self._read_into(body)
         finally:
             await self.close()
-        if not 200 <= head.status < 300:
-            raise refusal(_explained(head, body))
-        return body
+        return _media_type(head.content_type), bytes(body)
 
     async def read(self) -> bytes:
         """Return the next bytes as they arrived; empty at the end of the body."""
@@ -133,11 +132,16 @@ class Connection:
             self._chunks = self._response.aiter_bytes()
             return _head(self._response)
 
-    async def _body(self) -> bytes:
+    async def _explained(self, head: Head) -> Head:
         body = bytearray()
+        with suppress(Broken):  # what has arrived is read, and the status stands anyway
+            await self._read_into(body)
+        said = _said(head.content_type, bytes(body))
+        return msgspec.structs.replace(head, code=said.code, message=said.message or said.detail or said.title)
+
+    async def _read_into(self, body: bytearray) -> None:
         while len(body) < MAX_REFUSAL_BYTES and (chunk := await self.read()):
-            body += chunk
-        return bytes(body[:MAX_REFUSAL_BYTES])
+            body += chunk[: MAX_REFUSAL_BYTES - len(body)]
 
 
 def refusal(head: Head) -> SSEWidgetError:
@@ -169,20 +173,20 @@ def _head(response: httpx.Response) -> Head:
     )
 
 
-def _explained(head: Head, body: bytes) -> Head:
-    said = _said(head.content_type, body)
-    return msgspec.structs.replace(head, code=said.code, message=said.message or said.detail or said.title)
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _said(content_type: str, body: bytes) -> _Refusal:
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = _media_type(content_type)
     try:
         if kind == CONTENT_TYPE:
-            errors = (event.data for event in Parser().feed(body) if event.event == "error")
+            # The blank line, for an event that was cut at its end.
+            errors = (event.data for event in Parser().feed(body + b"\n\n") if event.event == "error")
             return msgspec.json.decode(next(errors, "{}"), type=_Refusal)
         if kind.endswith("json"):
             return msgspec.json.decode(body, type=_Refusal)
-    except (msgspec.DecodeError, LimitExceeded):
+    except (msgspec.DecodeError, UnicodeDecodeError, LimitExceeded):
         pass
     return _Refusal()
 
@@ -192,7 +196,8 @@ async def _check_redirect(response: httpx.Response) -> None:
         return
     location = response.headers.get("location", "")
     try:
-        usable = bool(location) and urlsplit(location).scheme in {"", "http", "https"}
+        parts = urlsplit(location)
+        usable = bool(location) and parts.scheme in {"", "http", "https"} and parts.port != 0
     except ValueError:
         usable = False
     if not usable:

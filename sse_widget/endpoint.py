@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 
 import msgspec
 
+from sse_widget.errors import ConnectError
 from sse_widget.protocol.events import CONTENT_TYPE, event_id
 
 if TYPE_CHECKING:
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 STREAM_HEADERS = {"Accept": CONTENT_TYPE, "Cache-Control": "no-store"}
 """Exactly this Accept: some proxies stream for no other (jupyter-server-proxy)."""
 
+_OWN_CHAT = re.compile(r"/api/v1/stream/chat/?$")
 _RUN_PATH = re.compile(r"/runs/[0-9a-f]{32}/?$")
 # These ask a question, or say where to begin; a resume does neither.
 _START_PARAMS = frozenset({"q", "question", "key", "after", "snapshot"})
 _NOT_A_WORD = re.compile(r"[^\w.-]", re.ASCII)
+_TOKEN = re.compile(r"[!-~]+")
+_PORTS = {"http": 80, "https": 443}
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -66,3 +70,63 @@ class Endpoint:
         runs = _RUN_PATH.sub("/runs/", parts.path) if _RUN_PATH.search(parts.path) else urljoin(parts.path, "runs/")
         path = runs + quote(connect.stream_id, safe="")
         return Request("GET", urlunsplit((parts.scheme, parts.netloc, path, urlencode(query), "")), headers)
+
+
+def checked_base(url: str) -> str:
+    """Return a server's base URL without the slash at its end. Raises ConnectError when it cannot be one."""
+    origin(url)
+    if {"?", "#"} & set(url):
+        raise ConnectError(f"the server's URL {_shown(url)} must end with its path; a token goes into token=")
+    return url.rstrip("/")
+
+
+def checked_token(token: str) -> str:
+    """Return a bearer token. Raises ConnectError, without showing it, when no header can carry it."""
+    if not _TOKEN.fullmatch(token):
+        raise ConnectError(
+            "the token holds a space, a line break or a letter that is not ASCII, which no HTTP header can carry; "
+            "copy it again, without anything around it"
+        )
+    return token
+
+
+def joined(base: str, url: str) -> str:
+    """Return the URL as seen from the base. Raises ConnectError when it can be none."""
+    try:
+        return urljoin(base, url)
+    except ValueError as error:
+        raise ConnectError(f"the URL {_shown(url)} cannot be used: {error}") from error
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port (RFC 6454, 4). Raises ConnectError when the URL is not of http or https."""
+    mend = "write it like http://127.0.0.1:8765"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConnectError(f"the URL {_shown(url)} cannot be used: {error}; {mend}") from error
+    if parts.scheme not in _PORTS:
+        raise ConnectError(f"the URL {_shown(url)} must begin with http:// or https://; {mend}")
+    if not host or port == 0:
+        raise ConnectError(f"the URL {_shown(url)} has no {'port to connect to' if host else 'host'}; {mend}")
+    return parts.scheme, host, port or _PORTS[parts.scheme]
+
+
+def is_own_chat(url: str) -> bool:
+    """Whether the path is the one of sse-widget's server, where the same key is the same run."""
+    return _OWN_CHAT.search(urlsplit(url).path) is not None
+
+
+def has_key(request: Request) -> bool:
+    """Whether the request names its run by a key already."""
+    return "idempotency-key" in {name.lower() for name in request.headers} or "key" in dict(
+        parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
+    )
+
+
+def _shown(url: str) -> str:
+    """The URL without query and user, which may hold secrets."""
+    before, _, after = url.partition("?")[0].rpartition("@")
+    scheme = before.partition("://")[0] + "://" if "://" in before else ""
+    return repr(scheme + after)

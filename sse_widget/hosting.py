@@ -44,11 +44,8 @@ class Address:
 
     url: str
     token: str = field(default="", repr=False)
-
-    @property
-    def in_jupyter(self) -> bool:
-        """Whether this is the Jupyter extension, which pages find under their own origin."""
-        return self.url.endswith(EXTENSION_PATH)
+    in_jupyter: bool = False
+    """Whether this is the extension of the Jupyter that this kernel belongs to: pages find it under their origin."""
 
     @property
     def browser_url(self) -> str:
@@ -79,6 +76,17 @@ class Hosted:
         """Whether the process lives."""
         return self._process.poll() is None
 
+    @property
+    def ended(self) -> ConnectError | None:
+        """What to tell readers once the process is gone, None while it lives."""
+        status = self._process.poll()
+        if status is None:
+            return None
+        return ConnectError(
+            f"the server that this kernel had started has ended (status {status}), and its runs with it; "
+            "asking again starts a new one"
+        )
+
     def stop(self) -> None:
         """End the server: its runs get their terminal event first. Safe to call twice."""
         atexit.unregister(self.stop)
@@ -100,21 +108,25 @@ def find(
     url: str | None = None, token: str | None = None, environment: Mapping[str, str] = os.environ
 ) -> Address | None:
     """Return the server that is named, by argument or by environment; None when none is."""
-    if url:
-        return Address(url.rstrip("/"), token or "")
-    named = environment.get(URL_VARIABLE, "")
-    if named:
-        return Address(named.rstrip("/"), token or environment.get(TOKEN_VARIABLE, ""))
-    return None
+    named = environment.get(URL_VARIABLE, "").rstrip("/")
+    given = url.rstrip("/") if url else named
+    if not given:
+        return None
+    if given != named:
+        return Address(given, token or "")
+    return Address(named, token or environment.get(TOKEN_VARIABLE, ""), in_jupyter=named.endswith(EXTENSION_PATH))
 
 
-def own() -> Address:
+def own() -> Hosted:
     """Return this process's own server, started on first use and again if it has ended. Blocks until it listens."""
     global _own  # noqa: PLW0603 - one server for the process
     with _lock:
-        if _own is None or not _own.running:
+        if _own is not None and not _own.running:
+            _own.stop()  # lets go of its pipe
+            _own = None
+        if _own is None:
             _own = serve()
-        return _own.address
+        return _own
 
 
 def serve(**flags: Flag) -> Hosted:

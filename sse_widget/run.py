@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sse_widget.answer import Answer
-from sse_widget.errors import RemoteError, SSEWidgetError
+from sse_widget.errors import ConnectError, RemoteError, SSEWidgetError
 from sse_widget.loop import submit
 from sse_widget.protocol.actions import Reset
 from sse_widget.protocol.events import Delta, Metadata
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from sse_widget.client import Created, Status, Stream, StreamClient
     from sse_widget.protocol.events import TerminalState
 
+MAKE_WAY_TIMEOUT_S = 3.0
+"""How long the next question waits for the server to hear that this one is over."""
+
 _GONE = frozenset({"not_found", "expired"})
+_recalling: set[asyncio.Task[None]] = set()
 
 
 class Run:
@@ -37,7 +42,8 @@ class Run:
         self._metadata: Metadata | None = None
         self._client: StreamClient | None = None
         self._stream: Stream | None = None
-        self._unwanted = False
+        self._left: ConnectError | None = None
+        self._unwanted = asyncio.Event()
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
 
@@ -51,6 +57,8 @@ class Run:
         """The terminal state, None while the run goes on."""
         if self.future.done() and not self.future.cancelled() and self.future.exception() is None:
             return self.future.result().state
+        if self._left is not None:
+            return "interrupted"
         if self._stream is not None and self._stream.state is not None:
             return self._stream.state
         return "error" if self.future.done() else None
@@ -84,30 +92,53 @@ class Run:
             self._changed.set()
 
     async def start(self, client: StreamClient, **params: Any) -> Created | None:
-        """Have the server start the run; None when it was stopped before."""
-        if self._unwanted:
+        """Have the server start the run; None when it is stopped before that has answered."""
+        if self._unwanted.is_set():
             return None
-        created = await client.create(self.question, **params)
+        creating = asyncio.ensure_future(client.create(self.question, **params))
+        stopping = asyncio.ensure_future(self._unwanted.wait())
+        await asyncio.wait({creating, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not creating.done():
+            task = asyncio.ensure_future(_recall(client, creating))
+            _recalling.add(task)
+            task.add_done_callback(_recalling.discard)
+            return None
+        created = await creating
         self.stream_id, self.ticket = created.stream_id, created.ticket
         return created
 
     async def read(self, client: StreamClient, told: Callable[[Status], None]) -> Answer:
-        """Read the run to its end. Raises what ended it, unless it is done, stopped, or was left."""
+        """Read the run to its end. Raises what ended it, unless it is done or stopped."""
         self._client = client
         if not self.stream_id:
             return self._answer("stopped")
+        if self._left is not None:
+            raise self._left
         self._stream = client.attach(self.stream_id).on_status(told)
-        if self._unwanted:
+        if self._unwanted.is_set():
             await self.stop()
         async for message in self._stream:
             self._take(message)
         if self._stream.error is not None:
             raise self._stream.error
-        return self._answer(self._stream.state or "closed")
+        state = self._stream.state
+        if state not in {"done", "stopped"}:
+            raise self._abandoned()
+        return self._answer(state)
+
+    def leave(self, error: ConnectError) -> None:
+        """Give the run up: whoever waits for it gets this error."""
+        self._left = self._left or error
+        if self._stream is not None:
+            self._stream.disconnect()
 
     async def stop(self) -> None:
-        """End the run at the server, also one that has not begun. Raises ConnectError when it is not reached."""
-        self._unwanted = True
+        """End the run at the server, also one that has not begun. Raises ConnectError when it is not reached.
+
+        A run without an id ends here at once; the server is told when it has said which it was.
+        """
+        self._unwanted.set()
         if self._client is None or not self.stream_id or self.state is not None:
             return
         try:
@@ -117,13 +148,15 @@ class Run:
                 raise
 
     async def make_way(self) -> None:
-        """Stop the run, or leave it when the server is not reached, and wait until its reader has ended."""
+        """Stop the run and wait until its reader has ended; leave it when the server is not reached in 3 s."""
         try:
-            await self.stop()
-        except SSEWidgetError:
-            if self._stream is not None:
-                self._stream.disconnect()
-        await self._over.wait()
+            async with asyncio.timeout(MAKE_WAY_TIMEOUT_S):
+                await self.stop()
+                await self._over.wait()
+        except (SSEWidgetError, TimeoutError) as error:
+            left = ConnectError("the run was left before its end, for the next question: its server did not answer")
+            left.__cause__ = error
+            self.leave(left)
 
     async def cut(self) -> None:
         """Drop the reader's connection; it resumes at once."""
@@ -147,6 +180,9 @@ class Run:
             self._changed.clear()
             await self._changed.wait()
 
+    def _abandoned(self) -> ConnectError:
+        return self._left or ConnectError("the run was left before its end")
+
     def _answer(self, state: TerminalState) -> Answer:
         return Answer(
             self.text,
@@ -155,3 +191,9 @@ class Run:
             question=self.question,
             metadata=self._metadata,
         )
+
+
+async def _recall(client: StreamClient, creating: asyncio.Future[Created]) -> None:
+    """Stop a run that nobody wants any more, once the server has said which it is."""
+    with suppress(SSEWidgetError):
+        await client.stop((await creating).stream_id)

@@ -15,7 +15,7 @@ from IPython.display import display, update_display
 
 from sse_widget import hosting
 from sse_widget.client import StreamClient
-from sse_widget.errors import SSEWidgetError
+from sse_widget.errors import ConnectError, SSEWidgetError
 from sse_widget.loop import submit
 from sse_widget.pacing.pace import PacerOptions
 from sse_widget.run import Run
@@ -42,7 +42,7 @@ class StreamWidget(anywidget.AnyWidget):
     """An ask box, the answer as it is typed, and its status, in a notebook cell.
 
     `url` and `token` name a server; without them it is the Jupyter extension's, the one of SSE_WIDGET_URL and
-    SSE_WIDGET_TOKEN, or a process that the first question starts. `model` and `lang` are the defaults of
+    SSE_WIDGET_TOKEN, or a process that the first widget starts when it is made. `model` and `lang` are the defaults of
     questions and words; empty means the server's and the page's. The last five traits are the typewriter's.
 
     One run at a time: a question that is asked while another is being answered stops that first. The browser and
@@ -58,6 +58,7 @@ class StreamWidget(anywidget.AnyWidget):
     text = t.Unicode("").tag(sync=True)
     status = t.Unicode("idle").tag(sync=True)
     error = t.Unicode("").tag(sync=True)
+    error_code = t.Unicode("").tag(sync=True)
     base_url = t.Unicode("").tag(sync=True)
     in_jupyter = t.Bool(default_value=False).tag(sync=True)
     model = t.Unicode("").tag(sync=True)
@@ -72,6 +73,7 @@ class StreamWidget(anywidget.AnyWidget):
         self._run: Run | None = None
         self._shown = False
         self._address = hosting.find(url, token)
+        self._hosted: hosting.Hosted | None = None
         super().__init__(**traits)
         if self._address is not None:
             self.base_url = self._address.browser_url
@@ -118,19 +120,32 @@ class StreamWidget(anywidget.AnyWidget):
     async def _answer(self, run: Run, previous: Run | None, params: dict[str, Any]) -> Answer:
         if previous is not None and not previous.future.done():
             await previous.make_way()
-        self._tell(run, question=run.question, stream_id=run.stream_id, text="", error="", status="connecting")
+        self._tell(
+            run, question=run.question, stream_id=run.stream_id, text="", error="", error_code="", status="connecting"
+        )
         try:
-            client = await self._client()
+            answer = await self._read(run, params)
+        except BaseException as error:
+            code = SSEWidgetError.code
+            if isinstance(error, SSEWidgetError):
+                error.text, code = run.text, error.code
+            self._end(run, run.state or "error", str(error), code)
+            raise
+        self._end(run, answer.state)
+        return answer
+
+    async def _read(self, run: Run, params: dict[str, Any]) -> Answer:
+        client = await self._client()
+        hosted = self._hosted
+        try:
             if not run.stream_id and await run.start(client, **params) is not None:
                 self._announce(run)
-            answer = await run.read(client, lambda status: self._on_status(run, status))
-        except BaseException as error:
-            if isinstance(error, SSEWidgetError):
-                error.text = run.text
-            self._end(run, run.state or "error", str(error))
-            raise
-        self._end(run, answer.state, "")
-        return answer
+            return await run.read(client, lambda status: self._on_status(run, status, hosted))
+        except ConnectError as error:
+            ended = hosted.ended if hosted is not None else None
+            if ended is None or error.message == ended.message:
+                raise
+            raise ended from error
 
     async def _warm_up(self) -> None:
         """Have the server running, and the client's modules loaded, when the first question comes."""
@@ -140,7 +155,8 @@ class StreamWidget(anywidget.AnyWidget):
     async def _client(self) -> StreamClient:
         address = self._address
         if address is None:
-            address = await asyncio.to_thread(hosting.own)
+            self._hosted = await asyncio.to_thread(hosting.own)
+            address = self._hosted.address
         self.base_url = address.browser_url
         return StreamClient(address.url, token=address.token, lang=self.lang)
 
@@ -149,12 +165,15 @@ class StreamWidget(anywidget.AnyWidget):
         self.send({"type": "run", "stream_id": run.stream_id, "ticket": run.ticket})
         self._tell(run, stream_id=run.stream_id)
 
-    def _on_status(self, run: Run, status: Status) -> None:
+    def _on_status(self, run: Run, status: Status, hosted: hosting.Hosted | None) -> None:
+        if status.state == "waiting" and hosted is not None and (ended := hosted.ended) is not None:
+            run.leave(ended)  # no attempt can reach a server that has ended
         if status.state in {"connecting", "open", "waiting"}:
             self._tell(run, status="streaming" if status.state == "open" else status.state)
 
-    def _end(self, run: Run, state: str, error: str) -> None:
-        if self._tell(run, text=run.text, error=error, status=state) and self._shown:
+    def _end(self, run: Run, state: str, error: str = "", error_code: str = "") -> None:
+        told = self._tell(run, text=run.text, error=error, error_code=error_code, status=state)
+        if told and self._shown:
             data, metadata = self._repr_mimebundle_()
             update_display(data, metadata=metadata, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
 

@@ -17,12 +17,12 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider, User
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
-from tornado.web import authenticated
+from tornado.web import HTTPError, authenticated
 
 from sse_server.app import ROUTES, Server
 from sse_server.config import read_config
 from sse_server.errors import ServerError
-from sse_server.guards.auth import Principal
+from sse_server.guards.auth import FOREIGN_PAGE, Principal, check_fetch_site
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from sse_server.handlers.base import Route
 
 OWNER = "owner"
+HUB_USER = "JUPYTERHUB_USER"
+"""The variable in which JupyterHub names the owner of a single-user server."""
+
 SCRUBBED = ("q", "question", "key", "ticket")
 """Query parameters that never reach Jupyter's log."""
 
@@ -44,23 +47,38 @@ class JupyterAuth:
             self.current_user = self._jupyter_current_user = User("kernel")
             self.principal = Principal(OWNER)
             return
-        answered = JupyterHandler.prepare(self, _redirect_to_login=False)
-        if isawaitable(answered):
-            await answered
+        try:
+            answered = JupyterHandler.prepare(self, _redirect_to_login=False)
+            if isawaitable(answered):
+                await answered
+        except HTTPError as error:
+            # Jupyter answers 403 also to those whom it does not know.
+            if error.status_code != 403 or self.current_user is not None or not self.check_host():
+                raise
         if self._finished or self.request.method == "OPTIONS":
             return
+        try:
+            self.principal = self._jupyter_principal()
+        except ServerError as error:
+            self.refuse(error)
+
+    def _jupyter_principal(self: Any) -> Principal:
         # Jupyter's own prepare demands a user only where `allow_unauthenticated_access` is off.
         if self.current_user is None:
-            self.refuse(ServerError("unauthorized"))
-        elif not self.check_origin():
-            self.refuse(ServerError("forbidden", detail="pages of this origin may not ask"))
-        else:
-            self.principal = Principal(_owner(self.identity_provider, self.current_user))
+            raise ServerError("unauthorized")
+        if not self.check_origin():
+            raise ServerError("forbidden", detail=FOREIGN_PAGE)
+        if self.request.headers.get("Origin") is None:
+            check_fetch_site(self.request.headers.get("Sec-Fetch-Site", ""))
+        return Principal(_owner(self.identity_provider, self.current_user))
 
 
 def _owner(provider: IdentityProvider, user: Any) -> str:
-    """Return the principal of a user: one for all where Jupyter itself knows only one, each its own elsewhere."""
-    if type(provider) in {IdentityProvider, PasswordIdentityProvider}:
+    """Return the principal of a user: one for all where Jupyter itself knows only one, each its own elsewhere.
+
+    On a JupyterHub the kernels are the server's owner's; guests on that server are others.
+    """
+    if type(provider) in {IdentityProvider, PasswordIdentityProvider} or user.username == os.environ.get(HUB_USER):
         return OWNER
     return f"user:{user.username}"
 

@@ -23,7 +23,8 @@ RETRY_AFTER_S = 5
 class Runs:
     """Starts and keeps runs. `source_of` gives the source of a model name, or raises ServerError for unknown ones.
 
-    A run that nobody reads for `unread_limit_s` is ended; at most `max_runs` go on at once.
+    `started` counts the questions that went to a model. A run that nobody reads for `unread_limit_s` is ended; at most
+    `max_runs` go on at once.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Runs:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._closing = False
+        self.started = 0
 
     @property
     def running(self) -> int:
@@ -58,6 +60,7 @@ class Runs:
         except ServerError:
             await self._log.delete(stream_id)
             raise
+        self.started += 1
         task = asyncio.create_task(Producer(stream_id, order, source, self._log).run())
         self._tasks[stream_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(stream_id, None))

@@ -58,7 +58,8 @@ export class SSEConsumer {
   });
   /** @type {Promise<boolean> | null} */
   #stopping = null;
-  #leaveForeign = false;
+  #stopWanted = false;
+  #leaving = false;
   #placeKnown = () => {};
   #place = /** @type {Promise<void>} */ (
     new Promise((resolve) => {
@@ -193,8 +194,11 @@ export class SSEConsumer {
     return this.#outcome;
   }
 
-  /** Leaves; the run goes on. */
+  /** Leaves; the run goes on, unless it was stopped: then a first answer that is under way is waited for. */
   disconnect() {
+    this.#leaving = true;
+    const { phase } = this.#session;
+    if (this.#stopWanted && !this.streamId && (phase === "connecting" || phase === "open")) return;
     this.#run(this.#session.disconnect());
   }
 
@@ -204,8 +208,8 @@ export class SSEConsumer {
   }
 
   /**
-   * Ends the run; its stream then ends as `stopped`. Before the server has said which run it is, this waits; a server
-   * that knows no runs is left.
+   * Ends the run; its stream then ends as `stopped`. While the server is about to say which run it is, this waits; when
+   * it could not be asked at all, that is the end. A server that knows no runs is left.
    *
    * @returns {Promise<boolean>} whether the server agreed, once it answered
    */
@@ -218,7 +222,8 @@ export class SSEConsumer {
   }
 
   async #stop() {
-    this.#leaveForeign = true;
+    this.#stopWanted = true;
+    this.#leaveIfUnheard();
     await this.#place;
     if (!this.streamId || ["done", "stopped", "error"].includes(this.state)) {
       return false;
@@ -268,6 +273,16 @@ export class SSEConsumer {
     this.#alarm.set(this.#session.deadlineMs);
     if (this.streamId || this.#session.phase === "ended") {
       this.#placeKnown();
+    }
+    this.#leaveIfUnheard();
+  }
+
+  /** A stop that has nothing more to wait for: the run is known to those who left, or no attempt is under way. */
+  #leaveIfUnheard() {
+    if (!this.#stopWanted) return;
+    const { phase } = this.#session;
+    if (this.streamId ? this.#leaving && phase !== "ended" : phase === "waiting") {
+      this.#run(this.#session.disconnect());
     }
   }
 
@@ -352,13 +367,15 @@ export class SSEConsumer {
     if (this.#handlers.has(topic)) {
       this.#handlers.say(topic, parsed(event.data), event);
     }
-    if (this.#leaveForeign && !this.streamId) {
-      this.disconnect();
+    if (this.#stopWanted && !this.streamId) {
+      this.#run(this.#session.disconnect());
     }
   }
 
   /** @param {Finish} finish */
-  #finish({ state, code, message }) {
+  #finish({ state: ending, code, message }) {
+    const unheard = this.#stopWanted && !this.#leaving && !this.streamId && !this.#lastName;
+    const state = ending === "closed" && unheard ? "stopped" : ending;
     this.error = code ? { code, message } : null;
     if (code && this.#lastName !== "error") {
       this.#handlers.say("event:error", { message, code, type: state, retryable: false }, null);

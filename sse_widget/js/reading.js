@@ -1,5 +1,7 @@
 /** The page's side of one run: the consumer that follows it, and the text that has arrived, for all its views. */
 
+import { eventId } from "./protocol/events.js";
+
 /** @typedef {import("./consumer.js").SSEConsumer} SSEConsumer */
 /** @typedef {import("./consumer.js").State} State */
 /**
@@ -20,6 +22,8 @@
  */
 
 const LIVE = ["connecting", "open", "waiting"];
+/** @type {readonly string[]} */
+export const OVER = ["done", "stopped", "error", "interrupted", "gap", "closed"];
 
 /** One run at a time. Views come and go; what has arrived stays. */
 export class Reading {
@@ -37,6 +41,8 @@ export class Reading {
   #consumer = null;
   /** @type {Opener | null} */
   #open = null;
+  /** @type {string | null} what a resumed consumer has said of the text that is there already */
+  #again = null;
 
   /** @param {() => number} [now] ms of a steady clock */
   constructor(now = () => performance.now()) {
@@ -54,6 +60,27 @@ export class Reading {
   /** Whether a run is being read. */
   get live() {
     return LIVE.includes(this.#standing.state);
+  }
+
+  get over() {
+    return OVER.includes(this.#standing.state);
+  }
+
+  /** Whether this page itself reads it. */
+  get following() {
+    return this.live && this.#consumer !== null;
+  }
+
+  /** Whether someone else would have to read it for this page. */
+  get lost() {
+    const { state } = this.#standing;
+    const failed = ["interrupted", "error", "gap"].includes(state);
+    return !this.#consumer || failed || (state === "waiting" && !this.text);
+  }
+
+  /** Whether `resume` has something to go on with. */
+  get resumable() {
+    return this.#standing.state === "interrupted" && this.#consumer !== null;
   }
 
   /** @param {Listener} listener @param {AbortSignal} signal */
@@ -75,12 +102,15 @@ export class Reading {
     return this.#connect({ lastEventId: "", snapshot });
   }
 
-  /** @param {string} question of a run that has no id yet */
-  begin(question) {
+  /**
+   * @param {string} question of a run that has no id yet
+   * @param {string} [code] what is said meanwhile, if not that it connects
+   */
+  begin(question, code = "") {
     this.#leave();
     this.question = question;
     this.#clear();
-    this.#enter("connecting", {});
+    this.#enter("connecting", { code });
   }
 
   /**
@@ -89,18 +119,21 @@ export class Reading {
    * @param {string} text
    * @param {State} state
    * @param {string} [message]
+   * @param {string} [code]
    */
-  settle(text, state, message = "") {
+  settle(text, state, message = "", code = "") {
     this.#leave();
     if (!text.startsWith(this.text)) this.#clear();
     this.#append(text.slice(this.text.length), true);
-    this.#enter(state, { code: "", message });
+    this.#enter(state, { code, message });
   }
 
-  /** After an interruption: goes on where it broke. */
+  /** After an interruption: reads the text so far again, so that all of it is checked, and shows what is new. */
   resume() {
-    if (this.#standing.state !== "interrupted" || !this.#consumer) return;
-    this.#connect({ lastEventId: this.#consumer.lastEventId, snapshot: false });
+    if (!this.#consumer || !this.resumable) return;
+    const { streamId, lastEventId } = this.#consumer;
+    this.#again = streamId ? "" : null;
+    this.#connect({ lastEventId: streamId ? eventId(streamId, 0) : lastEventId, snapshot: streamId !== "" });
   }
 
   /** Drops the connection; it comes back at once. */
@@ -121,6 +154,7 @@ export class Reading {
   #leave() {
     const consumer = this.#consumer;
     this.#consumer = null;
+    this.#again = null;
     consumer?.disconnect();
   }
 
@@ -139,17 +173,39 @@ export class Reading {
       .onEvent(current(() => this.#beat()))
       .onComment(current(() => this.#beat()))
       .onReset(current(() => this.#clear()))
-      .onState(current((state, detail) => this.#enter(state, detail)))
+      .onState(
+        current((state, detail) => {
+          if (state === "done" || state === "stopped") this.#replace();
+          this.#enter(state, detail);
+        }),
+      )
       .onDelta(
         current((delta) => {
-          if (typeof delta?.text === "string") this.#append(delta.text, old);
+          if (typeof delta?.text === "string") this.#hear(delta.text, old);
           old = false;
         }),
       );
     return consumer.connect();
   }
 
+  /** @param {string} text @param {boolean} atOnce */
+  #hear(text, atOnce) {
+    if (this.#again === null) return this.#append(text, atOnce);
+    this.#again += text;
+    if (!this.text.startsWith(this.#again)) this.#replace(atOnce);
+  }
+
+  /** Ends the comparison of a resumed text with the one that is shown: what was read last is right. */
+  #replace(atOnce = true) {
+    const text = this.#again;
+    if (text === null) return;
+    if (!text.startsWith(this.text)) this.#clear();
+    this.#again = null;
+    this.#append(text.slice(this.text.length), atOnce);
+  }
+
   #clear() {
+    this.#again = null;
     this.text = "";
     this.shown = 0;
     for (const listener of this.#listeners) listener.clear();

@@ -2,6 +2,7 @@
 import { SSEConsumer } from "./consumer.js";
 import { KernelLink, listen } from "./kernel.js";
 import { Reading } from "./reading.js";
+import { Store } from "./store.js";
 import { Panel } from "./view/panel.js";
 import { AdaptiveTypewriter } from "./view/typewriter.js";
 
@@ -31,7 +32,7 @@ export default () => {
     initialize({ model, signal }) {
       link = new KernelLink(model, reading, {
         Consumer: SSEConsumer,
-        tickets: sessionStorage,
+        tickets: new Store(() => sessionStorage),
         page: document,
         signal,
       });

@@ -34,7 +34,5 @@ class Arrivals:
         if gap_ms < FRAME_MS:
             return
         gap_ms = min(gap_ms, longest_ms)
-        self._gap_ms = (
-            gap_ms if self._gap_ms is None else self._gap_ms + (gap_ms - self._gap_ms) * _GAP_WEIGHT
-        )
+        self._gap_ms = gap_ms if self._gap_ms is None else self._gap_ms + (gap_ms - self._gap_ms) * _GAP_WEIGHT
         self._burst_ms = now_ms

@@ -431,6 +431,38 @@ test("stop during a wait sees the end at once", async (t) => {
   assert.equal(await outcome, "stopped");
 });
 
+test("stop before any answer, while it waits: there is no run to end", async (t) => {
+  const server = await LogServer.start(t);
+  server.script = [refuse(503, { "Retry-After": "60" })];
+  const told = reader(server.chatUrl, ASK);
+  const waiting = told.enters("waiting");
+  const outcome = told.consumer.connect();
+  await waiting;
+  assert.equal(await told.consumer.stop(), false);
+  assert.equal(await outcome, "stopped");
+  assert.equal(server.visits.length, 1);
+});
+
+test("stop, then leave, before the first answer: its run is ended; when none comes, that is all", async (t) => {
+  const server = await LogServer.start(t);
+  const told = reader(server.chatUrl, ASK);
+  const outcome = told.consumer.connect();
+  const stopped = told.consumer.stop();
+  told.consumer.disconnect();
+  assert.equal(await stopped, true);
+  assert.equal(await outcome, "closed");
+  assert.deepEqual(
+    server.visits.map(({ method }) => method),
+    ["POST", "DELETE"],
+  );
+  server.script = [(response) => response.destroy()];
+  const unheard = reader(server.chatUrl, ASK);
+  const end = unheard.consumer.connect();
+  const vain = unheard.consumer.stop();
+  unheard.consumer.disconnect();
+  assert.deepEqual([await end, await vain, server.visits.length], ["closed", false, 3]);
+});
+
 test("stop that the server refuses, or that nothing can be done about", async (t) => {
   const server = await LogServer.start(t);
   const told = reader(server.chatUrl, ASK);

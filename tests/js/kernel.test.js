@@ -3,8 +3,10 @@ import { test } from "node:test";
 import { SSEConsumer } from "../../sse_widget/js/consumer.js";
 import { KernelLink } from "../../sse_widget/js/kernel.js";
 import { Reading } from "../../sse_widget/js/reading.js";
+import { Store } from "../../sse_widget/js/store.js";
 import { addressedServer, extensionServer, routeUrl } from "../../sse_widget/js/transport/jupyter.js";
-import { LogServer, PIECES, STREAM, TEXT } from "./log_server.js";
+import { StatusLine } from "../../sse_widget/js/view/status.js";
+import { LogServer, PIECES, refuse, STREAM, TEXT } from "./log_server.js";
 
 const TRAITS = {
   stream_id: "",
@@ -12,6 +14,7 @@ const TRAITS = {
   text: "",
   status: "idle",
   error: "",
+  error_code: "",
   base_url: "",
   in_jupyter: false,
   model: "",
@@ -27,6 +30,7 @@ class Model {
   /** @type {any[]} */
   sent = [];
   saved = 0;
+  comm_live = true;
   /** @type {any} */
   widget_manager = null;
 
@@ -43,6 +47,7 @@ class Model {
   /** @param {any} name @param {any} value */
   set(name, value) {
     this.update({ [name]: value });
+    return this;
   }
 
   /** All at once, then the events, as Backbone does. @param {Partial<typeof TRAITS>} traits */
@@ -203,9 +208,9 @@ test("elsewhere the kernel asks", (t) => {
 test("a question that the server refused is shown as the kernel says it", (t) => {
   const { model, reading } = linked(t, { base_url: "http://127.0.0.1:1" });
   model.update({ question: "x", stream_id: "", status: "connecting" });
-  model.update({ error: "too long", status: "error" });
+  model.update({ error: "too long", error_code: "question_too_long", status: "error" });
   const { state, detail } = reading.standing;
-  assert.deepEqual([state, detail], ["error", { code: "", message: "too long" }]);
+  assert.deepEqual([state, detail], ["error", { code: "question_too_long", message: "too long" }]);
 });
 
 test("where the page cannot reach the server, the kernel's text is shown", async (t) => {
@@ -263,6 +268,11 @@ test("addresses: the extension under Jupyter's base, a server of its own with it
   const server = extensionServer(page('{"baseUrl": "/user/a", "token": ""}')) ?? assert.fail();
   assert.equal(routeUrl(server, "chat").href, "https://hub.example/user/a/sse-widget/api/v1/stream/chat");
   assert.deepEqual(server.headers(), { "X-XSRFToken": "" });
+  assert.deepEqual(
+    extensionServer({ ...page('{"baseUrl": "/"}'), cookie: "_xsrf=100%" })?.headers(),
+    { "X-XSRFToken": "100%" },
+    "a cookie that is not encoded is sent as it is",
+  );
   assert.equal(extensionServer(page("{}")), null);
   assert.equal(extensionServer(page("not json")), null);
   const own = addressedServer("http://127.0.0.1:8000/proxy/8765");
@@ -270,4 +280,144 @@ test("addresses: the extension under Jupyter's base, a server of its own with it
     routeUrl(own, "runs/a", "t+/=").href,
     "http://127.0.0.1:8000/proxy/8765/api/v1/stream/runs/a?ticket=t%2B%2F%3D",
   );
+});
+
+/** What a reader is told. @param {Reading} reading @param {string} [lang] */
+const said = ({ standing }, lang = "en") =>
+  new StatusLine(/** @type {any} */ ({}), lang, new AbortController().signal).text(standing);
+
+test("a page of Jupyter that says nothing of its server shows the kernel's text", (t) => {
+  const { model, reading } = linked(t, { in_jupyter: true });
+  model.update({ question: "hi", status: "connecting" });
+  model.update({ stream_id: STREAM });
+  model.update({ status: "streaming" });
+  assert.equal(said(reading), "Waiting for the kernel …");
+  assert.deepEqual([reading.live, reading.following], [true, false]);
+  model.update({ text: "the whole text", status: "done" });
+  assert.deepEqual([reading.standing.state, reading.text], ["done", "the whole text"]);
+});
+
+test("an end that came with the id is shown too", (t) => {
+  const { model, reading } = linked(t, { in_jupyter: true });
+  model.update({ stream_id: STREAM, question: "hi", text: "all of it", status: "done" });
+  assert.deepEqual([reading.standing.state, reading.text], ["done", "all of it"]);
+});
+
+for (const [name, answer] of Object.entries({
+  404: refuse(404),
+  401: refuse(401),
+  "a page of a proxy": refuse(200, { "Content-Type": "text/html" }, "<p>"),
+}))
+  test(`where the server refuses the page, the kernel's text is shown: ${name}`, async (t) => {
+    const server = await LogServer.start(t);
+    server.script = [answer];
+    const { model, reading, stands } = linked(t, { in_jupyter: true }, `${origin(server)}/`);
+    model.update({ stream_id: STREAM, question: "hi", status: "streaming" });
+    await stands("error");
+    model.update({ text: TEXT, status: "done" });
+    assert.deepEqual([reading.standing.state, reading.text], ["done", TEXT]);
+  });
+
+test("without a ticket and a kernel nobody waits", (t) => {
+  const { model, reading } = linked(t, {
+    base_url: "http://127.0.0.1:1",
+    stream_id: STREAM,
+    status: "streaming",
+  });
+  assert.equal(said(reading), "Waiting for the kernel …");
+  model.comm_live = false;
+  model.say("comm_live_update");
+  assert.equal(reading.standing.state, "error");
+  assert.match(said(reading), /kernel .* is gone/);
+});
+
+test("the late end of the run before does not overwrite the question that is asked", async (t) => {
+  const server = await LogServer.start(t);
+  const { model, link, reading, stands } = linked(t, { in_jupyter: true }, `${origin(server)}/`);
+  model.update({ stream_id: STREAM, question: "A", status: "streaming" });
+  await stands("open");
+  /** @type {import("./log_server.js").Answer} */
+  const busy = (response, { method }) =>
+    response.writeHead(method === "POST" ? 503 : 204, { "Retry-After": "60" }).end();
+  server.script = [busy, busy];
+  link.ask("B");
+  await stands("waiting");
+  model.update({ status: "stopped", text: "A's text" });
+  assert.deepEqual([reading.question, reading.standing.state, reading.text], ["B", "waiting", ""]);
+});
+
+test("nor the run that is read, until the kernel reads that too", async (t) => {
+  const server = await LogServer.start(t);
+  const { model, link, reading, stands } = linked(t, { in_jupyter: true }, `${origin(server)}/`);
+  model.update({ question: "A", status: "done", text: "A's text" });
+  const published = new Promise((resolve) => model.on("change:stream_id", resolve));
+  link.ask("B");
+  await published;
+  server.script = [refuse(404)];
+  server.cut();
+  await stands("error");
+  assert.deepEqual([reading.question, reading.text], ["B", ""]);
+  model.update({ text: "", status: "connecting" });
+  model.update({ text: "B's text", status: "done" });
+  assert.deepEqual([reading.standing.state, reading.text], ["done", "B's text"]);
+});
+
+test("a question to the kernel is shown while it waits for it", async (t) => {
+  const server = await LogServer.start(t);
+  const { model, link, reading, stands } = linked(t, { base_url: origin(server) });
+  model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t" });
+  model.update({ stream_id: STREAM, question: "A", status: "streaming" });
+  await stands("open");
+  const ended = new Promise((resolve) => {
+    server.script = [(response) => resolve(response.writeHead(204).end())];
+  });
+  link.ask("B");
+  assert.deepEqual(model.sent, [{ type: "ask", q: "B" }]);
+  assert.deepEqual([reading.question, said(reading)], ["B", "Waiting for the kernel …"]);
+  assert.equal(said(reading, "ar"), "بانتظار النواة …");
+  await ended;
+  assert.equal(server.visits.at(-1)?.method, "DELETE", "the answer to A is not wanted any more");
+  model.update({ status: "stopped", text: "A's text" });
+  assert.deepEqual([reading.question, reading.text, reading.live], ["B", "", true]);
+  model.update({ stream_id: "", question: "B", text: "", status: "connecting" });
+  model.update({ error: "no", error_code: "rate_limited", status: "error" });
+  assert.deepEqual(reading.standing.detail, { code: "rate_limited", message: "no" });
+});
+
+test("a question to a kernel that is gone is an error that says what to do", (t) => {
+  const { model, link, reading } = linked(t, { question: "A", status: "done", text: "A's text" });
+  model.comm_live = false;
+  link.ask("B");
+  assert.deepEqual([reading.question, reading.standing.state], ["B", "error"]);
+  assert.match(said(reading), /Run the widget's cell again/);
+  assert.match(said(reading, "ar"), /شغّل خليتها/);
+  const closed = linked(t, {});
+  closed.model.send = () => {
+    throw new Error("the comm is closed");
+  };
+  closed.link.ask("B");
+  assert.match(said(closed.reading), /kernel .* is gone/);
+});
+
+test("errors of the kernel's own reader are said in the page's language", () => {
+  const reading = new Reading();
+  reading.settle("", "error", "cannot connect to 127.0.0.1", "connect_failed");
+  assert.match(said(reading, "ar"), /تعذّر الوصول/);
+  reading.settle("", "error", "كلام الخادم", "question_too_long");
+  assert.equal(said(reading), "كلام الخادم", "the server words its own");
+});
+
+test("what a page keeps, where it may keep nothing", () => {
+  const store = new Store(() => {
+    throw new DOMException("sandboxed", "SecurityError");
+  });
+  assert.equal(store.getItem("a"), null);
+  store.setItem("a", "1");
+  assert.equal(store.getItem("a"), "1");
+  const kept = new Map([["b", "2"]]);
+  const getItem = (/** @type {string} */ name) => kept.get(name) ?? null;
+  const setItem = (/** @type {string} */ name, /** @type {string} */ value) => void kept.set(name, value);
+  const lasting = new Store(() => ({ getItem, setItem }));
+  lasting.setItem("c", "3");
+  assert.deepEqual([lasting.getItem("b"), kept.get("c")], ["2", "3"]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SSEConsumer } from "../../sse_widget/js/consumer.js";
 import { Reading } from "../../sse_widget/js/reading.js";
-import { encode, LogServer, PIECES, STREAM, TEXT } from "./log_server.js";
+import { done, encode, LogServer, PIECES, STREAM, TEXT } from "./log_server.js";
 
 /** @typedef {import("../../sse_widget/js/reading.js").Place} Place */
 
@@ -131,6 +131,85 @@ test("after an interruption it goes on where it broke", async (t) => {
   assert.deepEqual([heard.text, heard.clears, server.starts], [TEXT, 1, 1]);
   reading.resume();
   assert.equal(reading.standing.state, "done");
+});
+
+/** An answer that was interrupted after its first piece. @param {import("node:test").TestContext} t */
+async function interrupted(t) {
+  const server = await LogServer.start(t);
+  const reading = new Reading();
+  const heard = view(t, reading);
+  server.append("delta", { text: PIECES[0] });
+  const first = reading.follow("hi", chat(server, { reconnect: false }));
+  await heard.stands("open");
+  server.cut();
+  assert.equal(await first, "interrupted");
+  return { server, reading, heard };
+}
+
+/** @param {LogServer} server @param {string} text of the snapshot @param {string} whole */
+function answerWhole(server, text, whole) {
+  server.script.push((response) => {
+    response.writeHead(200, { "Content-Type": "text/event-stream", "X-Stream-Id": STREAM });
+    const end = encode("done", done(whole), `${STREAM}:3`);
+    response.end(`${server.hello(0)}${encode("delta", { text }, `${STREAM}:2`)}${end}`);
+  });
+}
+
+test("what is resumed is checked from its start, and shown once", async (t) => {
+  const { server, reading, heard } = await interrupted(t);
+  answerWhole(server, `${PIECES[0]}and the rest`, `${PIECES[0]}and the rest`);
+  const ended = heard.stands("done");
+  reading.resume();
+  await ended;
+  assert.deepEqual([heard.text, heard.clears], [`${PIECES[0]}and the rest`, 1]);
+  assert.equal(server.visits.at(-1)?.url.searchParams.get("snapshot"), "1");
+});
+
+test("a resumed text that does not match its checksum is an error", async (t) => {
+  const { server, reading, heard } = await interrupted(t);
+  answerWhole(server, PIECES[0] ?? "", "another");
+  const ended = heard.stands("error");
+  reading.resume();
+  await ended;
+  const { code } = reading.standing.detail;
+  assert.equal(code, "payload_mismatch");
+});
+
+for (const text of ["Hell", "Another text"])
+  test(`a resumed text that is another replaces what was shown: ${text}`, async (t) => {
+    const { server, reading, heard } = await interrupted(t);
+    answerWhole(server, text, text);
+    const ended = heard.stands("done");
+    reading.resume();
+    await ended;
+    assert.deepEqual([heard.text, reading.text, heard.clears], [text, text, 2]);
+  });
+
+test("a question that takes the place of one that is not answered yet ends its run", async (t) => {
+  const server = await LogServer.start(t);
+  const reading = new Reading();
+  const heard = view(t, reading);
+  /** @type {(answer: () => unknown) => void} */
+  let asked = () => {};
+  const first = new Promise((resolve) => {
+    asked = resolve;
+  });
+  const stopped = new Promise((resolve) => {
+    server.script = [
+      (response, visit) => asked(() => server.answer(response, visit)),
+      () => {},
+      (response, { method }) => resolve([method, response.writeHead(204).end()][0]),
+    ];
+  });
+  const left = reading.follow("first", chat(server));
+  const answer = await first;
+  reading.stop();
+  reading.follow("second", chat(server));
+  answer();
+  assert.equal(await stopped, "DELETE");
+  assert.equal(await left, "closed");
+  assert.deepEqual([reading.question, heard.states.includes("open")], ["second", false]);
+  reading.close();
 });
 
 test("cut comes back at once, stop ends the run", async (t) => {

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from sse_server.sources.base import ChatRequest, Token
 
+from sse_server.sources.base import ChatRequest, Token
 from sse_widget import StreamClient
 from sse_widget.protocol.backoff import Backoff
 from sse_widget.protocol.events import Delta

@@ -55,6 +55,19 @@ def until_closed(url):
             {"SSE_WIDGET_URL": "http://b:2/user/x/sse-widget/", "SSE_WIDGET_TOKEN": "u"},
             ("http://b:2/user/x/sse-widget", "u", True, ""),
         ),
+        (
+            "http://a:1/sse-widget/",
+            None,
+            {"SSE_WIDGET_URL": "http://b:2/sse-widget", "SSE_WIDGET_TOKEN": "u"},
+            ("http://a:1/sse-widget", "", False, "http://a:1/sse-widget"),
+        ),
+        ("http://a:1/sse-widget", "t", {}, ("http://a:1/sse-widget", "t", False, "http://a:1/sse-widget")),
+        (
+            "http://b:2/sse-widget/",
+            None,
+            {"SSE_WIDGET_URL": "http://b:2/sse-widget", "SSE_WIDGET_TOKEN": "u"},
+            ("http://b:2/sse-widget", "u", True, ""),
+        ),
     ],
 )
 def test_a_named_server_is_found(url, token, environment, found):
@@ -117,12 +130,14 @@ def test_own_is_one_server_and_a_new_one_when_it_has_ended(monkeypatch):
     monkeypatch.setattr(hosting, "_own", None)
     monkeypatch.setattr(hosting, "serve", lambda real=hosting.serve: real(model=FAST))
     first = hosting.own()
-    assert hosting.own() == first
-    hosting._own.stop()
+    assert hosting.own() is first
+    assert first.ended is None
+    first.stop()
+    assert "asking again starts a new one" in first.ended.message
     second = hosting.own()
-    assert second != first
+    assert second.url != first.url
     assert health(second.url).status_code == 200
-    hosting._own.stop()
+    second.stop()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, None])

@@ -8,14 +8,13 @@ import json
 import msgspec
 import pytest
 
+from rig.serving import CHAT, RUNS, seqs_of, text_of
 from sse_server.guards.auth import Principal
 from sse_server.log.memory import MemoryLog
 from sse_server.sources.base import Token
 from sse_server.sources.synthetic import SyntheticParams, words
 from sse_widget.protocol.sse import Parser
 
-CHAT = "/api/v1/stream/chat"
-RUNS = "/api/v1/stream/runs/"
 UNKNOWN = "0" * 32
 WORDS = list(words(SyntheticParams(tokens=9, lang="mixed", seed=5)))
 TEXT = "".join(WORDS)
@@ -35,14 +34,6 @@ class CountingSource:
 
     async def close(self):
         pass
-
-
-def text_of(events):
-    return "".join(json.loads(event.data)["text"] for event in events if event.event == "delta")
-
-
-def seqs(events):
-    return [int(event.id.rpartition(":")[2]) for event in events if event.event != "hello"]
 
 
 def names_principals(served, monkeypatch):
@@ -80,7 +71,7 @@ async def test_after_every_event_exactly_the_rest_follows(serve):
             assert events[0].id == f"{stream_id}:{seq}"
             hello = json.loads(events[0].data)
             assert (hello["after"], hello["resumed"], hello["gap"]) == (seq, True, False)
-            assert seqs(events) == list(range(seq + 1, last + 1))
+            assert seqs_of(events) == list(range(seq + 1, last + 1))
     assert source.asked == 1
 
 
@@ -233,7 +224,7 @@ async def test_a_trimmed_stream_says_that_there_is_a_gap(serve):
     for seq, gap in ((0, True), (2, True), (3, False)):
         events = await served.events("GET", RUNS + stream_id, params={"after": seq})
         assert json.loads(events[0].data)["gap"] is gap
-        assert seqs(events) == ([] if gap else list(range(4, last + 1)))
+        assert seqs_of(events) == ([] if gap else list(range(4, last + 1)))
 
 
 async def test_the_header_goes_before_after_and_after_before_snapshot(serve):
@@ -243,8 +234,8 @@ async def test_the_header_goes_before_after_and_after_before_snapshot(serve):
     events = await served.events(
         "GET", RUNS + stream_id, params=params, headers={"Last-Event-ID": f"{stream_id}:{last - 1}"}
     )
-    assert seqs(events) == [last]
-    assert seqs(await served.events("GET", RUNS + stream_id, params=params))[0] == 4
+    assert seqs_of(events) == [last]
+    assert seqs_of(await served.events("GET", RUNS + stream_id, params=params))[0] == 4
 
 
 async def test_a_snapshot_of_a_running_answer_then_its_tail(serve, gated):
@@ -260,7 +251,7 @@ async def test_a_snapshot_of_a_running_answer_then_its_tail(serve, gated):
         source.say("tail")
         source.finish()
         rest = await reply.rest()
-    assert seqs(rest) == [4, 5, 6]
+    assert seqs_of(rest) == [4, 5, 6]
     assert text_of(rest) == "tail"
     done = json.loads(rest[-1].data)
     assert done["chars"] == len("مرحبا 👩‍👩‍👧‍👦 tail")
@@ -272,7 +263,7 @@ async def test_a_snapshot_of_a_finished_answer(serve):
     events = await served.events("GET", RUNS + stream_id, params={"snapshot": "true"})
     assert [event.event for event in events] == ["hello", "delta", "metadata", "done"]
     assert text_of(events) == TEXT
-    assert seqs(events) == [last - 2, last - 1, last]
+    assert seqs_of(events) == [last - 2, last - 1, last]
 
 
 async def test_a_snapshot_before_any_text_is_the_stream_from_its_start(serve, gated):
@@ -282,7 +273,7 @@ async def test_a_snapshot_before_any_text_is_the_stream_from_its_start(serve, ga
     async with served.reading("GET", RUNS + stream_id, params={"snapshot": 1}) as reply:
         assert [event.event for event in await reply.until("start")] == ["hello", "start"]
         source.finish()
-        assert seqs(await reply.rest()) == [2, 3]
+        assert seqs_of(await reply.rest()) == [2, 3]
 
 
 async def test_long_polling_reads_everything_batch_by_batch(serve, gated):
@@ -295,7 +286,7 @@ async def test_long_polling_reads_everything_batch_by_batch(serve, gated):
         events = (await served.events("GET", RUNS + stream_id, params={"once": 1, "after": after}))[1:]
         names += [event.event for event in events]
         text += text_of(events)
-        after = seqs(events)[-1]
+        after = seqs_of(events)[-1]
         if word:
             source.say(word)
         else:
@@ -373,7 +364,7 @@ async def test_last_event_id_never_starts_a_run(serve, error_of):
 
 def body_of(wire):
     """Undo the chunked encoding of a response that may be cut anywhere."""
-    head, mark, rest = wire.partition(b"\r\n\r\n")
+    _, mark, rest = wire.partition(b"\r\n\r\n")
     body = b""
     while mark and b"\r\n" in rest:
         size, _, rest = rest.partition(b"\r\n")
@@ -437,7 +428,7 @@ async def test_no_cut_anywhere_asks_twice_or_loses_or_repeats_text(serve, way):
         assert answer.status_code == (204 if events and events[-1].event == "done" else 200)
         events += Parser().feed(answer.content)
         assert text_of(events) == TEXT, offset
-        assert seqs(events) == list(range(1, seqs(events)[-1] + 1)), offset
+        assert seqs_of(events) == list(range(1, seqs_of(events)[-1] + 1)), offset
         assert events[-1].event == "done" or answer.status_code == 204
         assert source.asked == asked + 1, offset
 

@@ -10,14 +10,8 @@ import zlib
 
 import pytest
 
+from rig.serving import CHAT, RUNS, text_of
 from sse_widget.protocol.sse import Parser
-
-CHAT = "/api/v1/stream/chat"
-RUNS = "/api/v1/stream/runs/"
-
-
-def text_of(events):
-    return "".join(json.loads(event.data)["text"] for event in events if event.event == "delta")
 
 
 async def curl(*arguments):

@@ -9,11 +9,10 @@ from contextlib import suppress
 
 import pytest
 
+from rig.serving import CHAT, RUNS
 from sse_server.errors import preferred_lang
 from sse_widget.protocol.sse import Parser
 
-CHAT = "/api/v1/stream/chat"
-RUNS = "/api/v1/stream/runs/"
 ARABIC = re.compile("[\u0600-\u06ff]")
 LONG = "س" * 10_001
 
@@ -244,7 +243,7 @@ async def test_the_longest_question_fits_into_a_url(serve):
 async def test_the_question_reaches_the_model_as_it_was_sent(serve, gated):
     source = gated()
     served = await serve(sources={"gated": source})
-    text = "ما هو\u2028البث؟ 👩‍👩‍👧‍👦 \\ \" \x07 é"
+    text = 'ما هو\u2028البث؟ 👩‍👩‍👧‍👦 \\ " \x07 é'
     for request in ({"json": {"q": text, "model": "gated"}}, {"params": {"q": text, "model": "gated"}}):
         source.finish()
         await served.events("POST" if "json" in request else "GET", CHAT, **request)
@@ -296,7 +295,7 @@ async def test_unknown_routes_are_not_found(serve, error_of, method, path):
         b"GET /api/v1/stream/chat?q=hi HTTP/1.1\r\nHost: 127.0.0.1\r\nBad Header: 1\r\n\r\n",
         b"POST /api/v1/stream/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: x\r\n\r\n",
         b"POST /api/v1/stream/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
-        b"POST /api/v1/stream/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /api/v1/stream/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST /api/v1/stream/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"GET /api/v1/stream/chat?" + b"a&" * 2000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
         b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",

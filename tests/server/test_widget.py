@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from sse_widget import ConnectError, RemoteError, StreamWidget
+from sse_widget import ConnectError, RemoteError, StreamClient, StreamWidget, hosting
+from sse_widget import run as run_module
 
 PATIENCE_S = 20.0
 MIXED = "synthetic:tokens=60,rate=0,lang=mixed,seed=2"
@@ -159,9 +162,10 @@ async def test_a_refusal_is_raised_and_shown_in_the_readers_language(serve, told
         await widget.ask(" ")
     assert caught.value.code == "question_required"
     assert (widget.status, widget.error, widget.text) == ("error", caught.value.message, "")
+    assert widget.error_code == "question_required"
     assert any("\u0600" <= letter <= "\u06ff" for letter in widget.error)
     assert (await widget.ask("hi")).state == widget.status == "done"
-    assert widget.error == ""
+    assert widget.error == widget.error_code == ""
 
 
 async def test_a_model_that_fails_leaves_its_text_in_the_error(serve, told, gated, complaints):
@@ -183,7 +187,167 @@ async def test_a_server_that_is_not_there_is_a_connect_error(serve, told):
     run = widget.ask("hi")
     with pytest.raises(ConnectError, match=served.url):
         await run
-    assert (widget.status, run.state) == ("error", "error")
+    assert (widget.status, run.state, widget.error_code) == ("error", "error", "connect_failed")
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "says"),
+    [
+        ("localhost:8765", "", "must begin with http"),
+        ("http://127.0.0.1:99999", "", "out of range"),
+        ("http://127.0.0.1:1", "né", "copy it again"),
+    ],
+)
+async def test_an_address_that_is_none_is_said_when_it_is_asked(url, token, says):
+    widget = StreamWidget(url=url, token=token)
+    with pytest.raises(ConnectError, match=says):
+        await widget.ask("hi")
+    assert (widget.status, widget.error_code) == ("error", "connect_failed")
+    widget.close()
+
+
+class Deaf:
+    """A server that takes every connection and request, and answers none until it is told to go."""
+
+    async def __aenter__(self):
+        self.heard, self._go, self._tasks = asyncio.Event(), asyncio.Event(), []
+        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def _take(self, reader, writer):
+        self._tasks.append(asyncio.current_task())
+        if (await reader.readline()).startswith(b"POST"):
+            self.heard.set()
+        await self._go.wait()
+        writer.close()
+
+    async def __aexit__(self, *_):
+        self._go.set()
+        self._server.close()
+        await self._server.wait_closed()
+        await asyncio.gather(*self._tasks)
+
+
+async def test_stop_does_not_wait_for_a_server_that_never_answers(told):
+    async with Deaf() as server, asyncio.timeout(PATIENCE_S):
+        widget = told(server)
+        run = widget.ask("hi")
+        await server.heard.wait()
+        await asyncio.wrap_future(widget.stop())
+        assert (await run).state == widget.status == "stopped"
+
+
+async def test_a_run_that_was_stopped_while_it_was_made_ends_at_the_server(serve, told, gated):
+    source = gated()
+    served = await serve(sources={"gated": source})
+    hold, held, tasks = asyncio.Event(), asyncio.Event(), []
+
+    async def late(reader, writer):
+        tasks.append(asyncio.current_task())
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", served.port)
+        first = await reader.readuntil(b"\r\n\r\n")
+        far_writer.write(first)
+
+        async def onward():
+            while data := await reader.read(65536):
+                far_writer.write(data)
+
+        asking = asyncio.create_task(onward())
+        answer = await far_reader.read(65536)
+        if first.startswith(b"POST"):
+            held.set()
+            await hold.wait()
+        writer.write(answer)
+        await writer.drain()
+        await asking
+        far_writer.close()
+        writer.close()
+
+    proxy = await asyncio.start_server(late, "127.0.0.1", 0)
+    async with asyncio.timeout(PATIENCE_S):
+        server = type("Named", (), {"url": f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"})
+        widget = told(server, model="gated")
+        run = widget.ask("hi")
+        await held.wait()
+        widget.stop()
+        assert (await run).state == "stopped"
+        hold.set()
+        await source.closed.wait()
+        await asyncio.gather(*tasks)
+    proxy.close()
+    await proxy.wait_closed()
+
+
+async def test_a_question_goes_past_a_server_that_never_hears_the_stop(serve, told, gated, monkeypatch):
+    monkeypatch.setattr(run_module, "MAKE_WAY_TIMEOUT_S", 0.2)
+    source = gated()
+    widget = told(await serve(sources={"gated": source}), model="gated")
+    first = widget.ask("first", chunk_tokens=1)
+    source.say("a")
+    await first.reach(1)
+    async with Deaf() as server:
+        first._client = StreamClient(server.url)
+        second = widget.ask("second", model=MIXED)
+        async with asyncio.timeout(PATIENCE_S):
+            assert (await second).state == "done"
+            with pytest.raises(ConnectError, match="left before its end"):
+                await first
+    assert first.state == "interrupted"
+    assert widget.status == "done"
+
+
+async def test_a_server_of_our_own_that_ends_is_said_soon_and_asking_again_starts_another(monkeypatch):
+    for name in (hosting.URL_VARIABLE, hosting.TOKEN_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(hosting, "_own", None)
+    widget = StreamWidget(model="synthetic:tokens=2000,rate=50")
+    run = widget.ask("hi")
+    await run.reach(20)
+    first = hosting._own
+    first._process.kill()
+    with pytest.raises(ConnectError, match="asking again starts a new one") as caught:
+        async with asyncio.timeout(PATIENCE_S):  # all attempts together would take minutes
+            await run
+    assert caught.value.text == run.text != ""
+    assert (run.state, widget.status, widget.error_code) == ("interrupted", "interrupted", "connect_failed")
+    answer = await widget.ask("again", model=MIXED)
+    assert (answer.state, widget.error) == ("done", "")
+    assert hosting._own is not first
+    assert widget.base_url == hosting._own.url != first.url
+    widget.close()
+    hosting._own.stop()
+
+
+async def test_a_run_whose_server_died_is_no_success_for_the_next_question(monkeypatch):
+    for name in (hosting.URL_VARIABLE, hosting.TOKEN_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(hosting, "_own", None)
+    widget = StreamWidget(model="synthetic:tokens=2000,rate=50")
+    run = widget.ask("hi")
+    await run.reach(20)
+    hosting._own._process.kill()
+    hosting._own._process.wait()
+    assert (await widget.ask("again", model=MIXED)).state == "done"
+    with pytest.raises(ConnectError):
+        await run
+    assert run.state == "interrupted"
+    widget.close()
+    hosting._own.stop()
+
+
+def pickled(answer):
+    return pickle.loads(pickle.dumps(answer))  # noqa: S301 - its own
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickled])
+async def test_an_answer_can_be_copied_and_pickled(serve, told, again):
+    answer = await told(await serve(), model=MIXED).ask("hi")
+    other = again(answer)
+    assert type(other) is type(answer)
+    assert other == answer
+    for name in ("state", "stream_id", "question", "metadata"):
+        assert getattr(other, name) == getattr(answer, name)
 
 
 async def test_a_run_that_a_page_started_is_read_too(serve, told):

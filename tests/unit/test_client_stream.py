@@ -217,6 +217,18 @@ def refusal(status, data, kind="text/event-stream", **headers):
             "connect_failed",
             "the server answered 418",
         ),
+        (
+            refusal(403, 'event: error\ndata: {"message": "Slowly!", "code": "not_now"}'),
+            RemoteError,
+            "not_now",
+            "Slowly!",
+        ),
+        (
+            refusal(400, 'event: error\ndata: {"message": "Ask!", "code": "question_required"}\n', Content_Length=99),
+            RemoteError,
+            "question_required",
+            "Ask!",
+        ),
         (refusal(403, "event: error\ndata: not json\n\n"), ConnectError, "connect_failed", "the server answered 403"),
         (
             "HTTP/1.1 400 No\r\nContent-Type: text/event-stream\r\nContent-Length: 99\r\n\r\nevent: er",
@@ -258,7 +270,14 @@ def test_retry_after_is_seconds_or_a_date():
 
 
 @pytest.mark.parametrize(
-    "location", ["", "Location: \r\n", "Location: ftp://127.0.0.1/\r\n", "Location: http://[x/\r\n"]
+    "location",
+    [
+        "",
+        "Location: \r\n",
+        "Location: ftp://127.0.0.1/\r\n",
+        "Location: http://[x/\r\n",
+        "Location: http://127.0.0.1:99999/\r\n",
+    ],
 )
 async def test_a_redirect_to_nowhere_is_a_connect_error(location):
     async with scripted(f"HTTP/1.1 307 Away\r\nContent-Length: 0\r\n{location}\r\n") as script:
@@ -434,3 +453,117 @@ async def test_create_repeats_a_lost_answer_once_with_the_same_key():
 
 def test_no_secret_is_shown():
     assert "secret" not in repr(StreamClient("http://127.0.0.1:1", token="secret"))
+
+
+def created(kind, body, status=201):
+    return f"HTTP/1.1 {status} Made\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+
+
+async def test_a_get_of_our_own_that_is_sent_again_is_the_same_run():
+    async with scripted(STREAM_HEAD, whole(), token="secret") as script:
+        stream = script.client.stream("GET", "/api/v1/stream/chat?q=hi")
+        assert await read(stream) == "".join(PIECES)
+    first, second = [headers.get("idempotency-key", "") for _, headers, _ in script.requests]
+    assert first == second
+    assert len(first) == 32
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "key"),
+    [
+        ("/api/v1/stream/chat?q=hi&key=mine", {}, None),
+        ("/api/v1/stream/chat?q=hi", {"idempotency-Key": "mine"}, "mine"),
+    ],
+)
+async def test_a_key_that_was_given_stays(url, headers, key):
+    async with scripted(whole()) as script:
+        await read(script.client.stream("GET", url, headers=headers))
+    assert script.requests[0][1].get("idempotency-key") == key
+
+
+async def test_another_server_gets_no_key_that_nobody_asked_for():
+    async with scripted(whole()) as script:
+        await read(StreamClient("http://127.0.0.1:1").stream("GET", f"{script.url}/api/v1/stream/chat?q=hi"))
+    assert "idempotency-key" not in script.requests[0][1]
+
+
+async def test_a_post_to_our_own_route_is_repeated_with_its_key():
+    async with scripted(STREAM_HEAD, whole()) as script:
+        stream = script.client.stream("POST", "/api/v1/stream/chat", content=b'{"q": "hi"}')
+        assert await read(stream) == "".join(PIECES)
+    assert stream.state == "done"
+    first, second = script.requests
+    assert first[1]["idempotency-key"] == second[1]["idempotency-key"]
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("localhost:8765", "'localhost:8765' must begin with http:// or https://; write it like"),
+        ("not a url", "must begin with http"),
+        ("", "must begin with http"),
+        ("ftp://127.0.0.1", "must begin with http"),
+        ("http://127.0.0.1:99999", "Port out of range"),
+        ("http://127.0.0.1:port", "Port could not be cast"),
+        ("http://127.0.0.1:0", "no port to connect to"),
+        ("http://[x", "Invalid IPv6 URL"),
+        ("http:///path", "has no host"),
+        ("http://127.0.0.1:1/?token=secret", "a token goes into token="),
+        ("http://me:secret@127.0.0.1:99999", "'http://127.0.0.1:99999' cannot be used"),
+    ],
+)
+def test_a_url_that_is_none_is_a_connect_error_that_says_so(url, says):
+    with pytest.raises(ConnectError, match=says) as caught:
+        StreamClient(url)
+    assert type(caught.value) is ConnectError
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "http://127.0.0.1:99999", "http://[x", "//127.0.0.1:0/x"])
+def test_a_stream_of_a_url_that_is_none_is_a_connect_error(url):
+    with pytest.raises(ConnectError, match="the URL"):
+        StreamClient("http://127.0.0.1:1").stream("GET", url)
+
+
+@pytest.mark.parametrize("token", ["né", "sécret\n", "secret\n", "two secrets", "سر"])
+def test_a_token_that_no_header_carries_is_a_connect_error_without_it(token):
+    with pytest.raises(ConnectError, match="copy it again") as caught:
+        StreamClient("http://127.0.0.1:1", token=token)
+    assert token not in str(caught.value)
+    assert "cret" not in str(caught.value)
+
+
+async def test_what_no_header_carries_ends_the_stream_in_a_connect_error():
+    async with scripted(whole()) as script:
+        for stream in (
+            script.client.chat("hi", key="مفتاح"),
+            script.client.stream("GET", "/x", headers={"X-Mine": "é"}),
+            StreamClient(script.url, lang="عربي").chat("hi"),
+            StreamClient(f"http://{'a' * 70}.invalid", max_attempts=0).chat("hi"),
+        ):
+            assert await read(stream) == ""
+            assert type(stream.error) is ConnectError
+        assert script.requests == []
+
+
+async def test_a_page_that_answers_create_is_named():
+    async with scripted(created("text/html; charset=utf-8", "<html>login</html>", 200)) as script:
+        for ask in (lambda: script.client.create("hi"), script.client.health):
+            with pytest.raises(WrongContentType, match="expected JSON, got text/html"):
+                await ask()
+    async with scripted(created("application/json", "<html>", 200)) as script:
+        with pytest.raises(ConnectError, match="does not answer as this server does"):
+            await script.client.health()
+
+
+async def test_what_is_raised_is_a_plain_connect_error_with_its_cause():
+    async with scripted(b"") as script:
+        for ask in (lambda: script.client.create("hi"), lambda: script.client.stop(ID), script.client.health):
+            with pytest.raises(ConnectError) as caught:
+                await ask()
+            assert type(caught.value) is ConnectError
+            assert caught.value.__cause__.__cause__ is not None
+        stream = StreamClient(script.url, reconnect=False).chat("hi")
+        await read(stream)
+    assert type(stream.error) is ConnectError
+    assert stream.error.__cause__ is not None

@@ -73,7 +73,7 @@ def test_every_write_starts_the_heartbeat_anew(virtual):
 
 
 def test_the_ping_is_the_one_of_the_contract():
-    assert PING == 'event: ping\ndata: "🔧"\n\n'.encode()
+    assert 'event: ping\ndata: "🔧"\n\n'.encode() == PING
 
 
 def test_what_gathered_goes_out_in_one_write(virtual):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import zlib
+from itertools import pairwise
 
 import pytest
 
@@ -158,8 +160,6 @@ def test_a_token_that_arrives_with_the_deadline_does_not_overtake(virtual):
 @pytest.mark.parametrize("seed", range(20))
 def test_joined_deltas_are_the_joined_tokens_whatever_the_knobs(virtual, seed):
     async def run():
-        import random
-
         pick = random.Random(seed)
         steps = [(pick.choice([0, 0, 0.01, 0.05, 0.25, 1]), f"{n}{pick.choice('., ')}") for n in range(60)]
         run = await Run(Timed(*steps), Knobs(chunk_tokens=5, chunk_ms=50, delay_ms=pick.choice([0, 30]))).start()
@@ -177,9 +177,7 @@ def test_joined_deltas_are_the_joined_tokens_whatever_the_knobs(virtual, seed):
 
 def test_delay_ms_is_the_least_gap_between_deltas_also_before_the_last(virtual):
     async def run():
-        seen = await played(
-            Timed(*[(0, f"{n} ") for n in range(10)]), Knobs(chunk_tokens=1, chunk_ms=0, delay_ms=1000)
-        )
+        seen = await played(Timed(*[(0, f"{n} ") for n in range(10)]), Knobs(chunk_tokens=1, chunk_ms=0, delay_ms=1000))
         at = [time for time, event in seen if event.event == "delta"]
         assert texts(seen) == ["0 ", "1 2 3 4 5 6 7 8 9 "]
         assert [round(time, 6) for time in at] == [0, 1]
@@ -385,7 +383,7 @@ def test_synthetic_tokens_come_on_time_and_are_always_the_same(virtual):
     assert [token for _, token in first] == [token for _, token in again]
     assert first[0][0] == pytest.approx(0.7)
     assert first[-1][0] == pytest.approx(0.7 + 199 / 50, rel=0.1)
-    gaps = [b - a for (a, _), (b, _) in zip(first[:-2], first[1:-1], strict=True)]
+    gaps = [b - a for (a, _), (b, _) in pairwise(first[:-1])]
     assert 0.5 / 50 - 1e-9 <= min(gaps) < max(gaps) <= 1.5 / 50 + 1e-9
     assert [token for _, token in virtual(run(text.replace("rate=50", "rate=0")))] == [token for _, token in first]
     assert [token for _, token in virtual(run(text.replace("seed=3", "seed=4")))] != [token for _, token in first]

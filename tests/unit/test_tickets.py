@@ -51,7 +51,8 @@ def test_a_changed_ticket_opens_nothing(change):
 
 
 @pytest.mark.parametrize(
-    "text", ["", ".", "a.b", "a.b.c", "...", "....", STREAM, f"{STREAM}.read", "تذكرة.x", "\x00.\x00", "é" * 4000, "\ud800.a"]
+    "text",
+    ["", ".", "a.b", "a.b.c", "...", "....", STREAM, f"{STREAM}.read", "تذكرة.x", "\x00.\x00", "é" * 4000, "\ud800.a"],
 )
 def test_what_is_no_ticket_opens_nothing(text):
     if "\ud800" in text:
@@ -106,7 +107,11 @@ def test_a_ticket_is_nobody_and_reaches_one_stream():
     principal = Gate("secret", tickets).principal("", tickets.issue(STREAM, frozenset({"read"})))
     assert principal.name is None
     principal.require("read", STREAM)
-    for right, stream_id, code in [("read", OTHER, "not_found"), ("stop", STREAM, "forbidden"), ("start", "", "forbidden")]:
+    for right, stream_id, code in [
+        ("read", OTHER, "not_found"),
+        ("stop", STREAM, "forbidden"),
+        ("start", "", "forbidden"),
+    ]:
         with pytest.raises(ServerError) as raised:
             principal.require(right, stream_id)
         assert raised.value.code == code

@@ -105,9 +105,7 @@ class Reader:
         assert self.received.startswith(self.shown)
         assert len(self.shown) in {0, *accumulate(map(len, clusters_of(self.received)))}, "a cluster is split"
         self.waiting = [(end, at) for end, at in self.waiting if end > len(self.shown)]
-        assert all(at + self.pacer.options.max_lag_ms > now_ms for _, at in self.waiting), (
-            "later than the cap"
-        )
+        assert all(at + self.pacer.options.max_lag_ms > now_ms for _, at in self.waiting), "later than the cap"
 
 
 @settings(deadline=None, max_examples=500)
@@ -150,9 +148,7 @@ def test_the_pace_does_not_depend_on_how_text_was_cut_into_deltas() -> None:
     assert "".join(runs[0]) == text
 
 
-@pytest.mark.parametrize(
-    "delta", ["Hello, world. " * 75_000, "a" + "\u0301" * 1_000_000], ids=["text", "marks"]
-)
+@pytest.mark.parametrize("delta", ["Hello, world. " * 75_000, "a" + "\u0301" * 1_000_000], ids=["text", "marks"])
 def test_a_megabyte_at_once(delta: str) -> None:
     reader = Pacer(PacerOptions(), clusters_of)
     reader.append(delta, 0)

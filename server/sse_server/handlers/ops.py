@@ -27,6 +27,7 @@ class HealthHandler(Route):
                 "node": services.node,
                 "model": services.model,
                 "runs": services.runs.running,
+                "runs_started": services.runs.started,
                 **services.counters.as_dict(),
             }
         )

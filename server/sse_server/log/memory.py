@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
+from sys import getsizeof
 from typing import TYPE_CHECKING
 
 from sse_server.log.base import (
@@ -51,10 +52,11 @@ class _Stream:
         seq = len(self.frames) + 1
         frame = encode(Event(event.event, event.data, event_id(self.stream_id, seq)))
         self.frames.append(frame)
-        self.size += len(frame)
+        self.size += getsizeof(frame)
         if event.event == TEXT:
             self.text.append(text_of(event.data))
             self.text_seq = seq
+            self.size += getsizeof(self.text[-1])
 
     def after(self, seq: int) -> tuple[bytes, ...]:
         """Return the frames of one batch."""
@@ -92,7 +94,7 @@ def _release(waiter: asyncio.Future[None]) -> None:
 
 
 class MemoryLog:
-    """See EventLog. `max_bytes` bounds the frames of all streams; finished ones go first, the oldest of them first.
+    """See EventLog. `max_bytes` bounds the memory of all streams; finished ones go first, the oldest of them first.
 
     `expire_s` is how long a finished stream is kept. `clock` gives seconds of any steady clock.
     """

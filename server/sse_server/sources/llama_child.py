@@ -1,8 +1,8 @@
 """The child process that runs llama.cpp: `python -m sse_server.sources.llama_child`.
 
-Its standard input is its life line: the first line is JSON `{model, api_key, slots, context, threads}`; when the pipe
-closes, because the parent closed it or died in whatever way, the process ends at once. Its first line of output is JSON
-`{url}` or `{error}`.
+Its standard input is its life line: the first line is JSON `{model, api_key, slots, context, batch, threads}`; when the
+pipe closes, because the parent closed it or died in whatever way, the process ends at once. Its first line of output is
+JSON `{url}` or `{error}`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def main() -> None:
     params.model.path = settings["model"]
     params.n_parallel = settings["slots"]
     params.n_ctx = settings["context"] * settings["slots"]
+    params.n_batch = settings["batch"]
     params.cpuparams.n_threads = settings["threads"]
     params.api_keys = [settings["api_key"]]
     params.port = 0

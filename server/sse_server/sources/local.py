@@ -8,12 +8,12 @@ import json
 import os
 import secrets
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sse_server.errors import ServerError
-from sse_server.sources.openai import OpenAISource
+from sse_server.sources.openai import ConnectionLostError, OpenAISource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 SLOTS = 4
 CONTEXT_TOKENS = 2048
+BATCH_TOKENS = 64
+"""Prompt tokens between two looks at the other answers: a long question neither holds them up nor its own stop."""
+
 START_TIMEOUT_S = 120.0
+DYING_S = 1.0
 _LINE_LIMIT = 1 << 20
 
 
@@ -51,14 +55,32 @@ class LocalSource:
     async def tokens(self, request: ChatRequest) -> AsyncGenerator[Token, None]:
         """See TokenSource.tokens."""
         upstream = await self.start()
-        async with aclosing(upstream.tokens(request)) as tokens:
-            async for token in tokens:
-                yield token
+        begun = False
+        try:
+            async with aclosing(upstream.tokens(request)) as tokens:
+                async for token in tokens:
+                    begun = True
+                    yield token
+        except ConnectionLostError:
+            # A child that died at this moment has answered nothing: the next one is asked instead.
+            if begun or not await self._ended():
+                raise
+            upstream = await self.start(instead_of=upstream)
+            async with aclosing(upstream.tokens(request)) as tokens:
+                async for token in tokens:
+                    yield token
 
-    async def start(self) -> OpenAISource:
-        """Return the running model, starting it when there is none."""
+    async def _ended(self) -> bool:
+        """Whether the child is dead or dying."""
+        if self._child is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._child.wait(), DYING_S)
+        return self.child_pid is None
+
+    async def start(self, *, instead_of: OpenAISource | None = None) -> OpenAISource:
+        """Return the running model, starting it when there is none, or only the one that is known to be dead."""
         async with self._starting:
-            if self._upstream is None or self._child is None or self._child.returncode is not None:
+            if self._upstream is instead_of or self._child is None or self._child.returncode is not None:
                 await self.close()
                 await self._spawn()
             if self._upstream is None:
@@ -82,6 +104,7 @@ class LocalSource:
             "api_key": api_key,
             "slots": SLOTS,
             "context": CONTEXT_TOKENS,
+            "batch": BATCH_TOKENS,
             "threads": max(1, (os.cpu_count() or 2) // 2),
         }
         self._child = await asyncio.create_subprocess_exec(
@@ -96,7 +119,9 @@ class LocalSource:
             limit=_LINE_LIMIT,
         )
         url = await self._handshake(json.dumps(settings).encode() + b"\n")
-        self._upstream = OpenAISource(url, model.stem, api_key)
+        # llama.cpp notices that its client has left when it writes: with progress it does so after each batch of the
+        # prompt, not only once the answer begins.
+        self._upstream = OpenAISource(url, model.stem, api_key, options={"return_progress": True})
 
     async def _handshake(self, settings: bytes) -> str:
         child = self._child

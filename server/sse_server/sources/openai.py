@@ -14,9 +14,9 @@ from sse_widget.errors import LimitExceeded
 from sse_widget.protocol.sse import Parser
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
-_BODY_SHOWN = 300
+_SHOWN_CHARS = 300
 
 
 class _Part(msgspec.Struct):
@@ -42,16 +42,29 @@ class _Chunk(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Chunk).decode
 
 
+class ConnectionLostError(ServerError):
+    """The upstream took no connection, or dropped it: it may have died."""
+
+
 class OpenAISource:
     """Streams answers from `base_url` (up to and without `/v1`). Times in seconds.
 
-    `idle_timeout_s` bounds the wait for the head and between bytes. Leaving the generator closes the request, which
-    stops the model on every server that notices its client leave.
+    `idle_timeout_s` bounds the wait for the head and between bytes. `options` go into the body of every request.
+    Leaving the generator closes the request, which stops the model on every server that notices its client leave.
     """
 
-    def __init__(self, base_url: str, model: str, api_key: str = "", *, idle_timeout_s: float = 120.0) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        api_key: str = "",
+        *,
+        idle_timeout_s: float = 120.0,
+        options: Mapping[str, object] | None = None,
+    ) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._model = model
+        self._options = dict(options or {})
         self._idle_timeout_s = idle_timeout_s
         self._http = httpx.AsyncClient(
             base_url=base_url,
@@ -65,24 +78,26 @@ class OpenAISource:
         try:
             async with self._http.stream("POST", "/v1/chat/completions", content=self._body(request)) as answer:
                 if answer.status_code != httpx.codes.OK:
-                    body = (await answer.aread())[:_BODY_SHOWN].decode("utf-8", "replace")
-                    raise ServerError("upstream_error", detail=f"HTTP {answer.status_code} {body}")
+                    said = _refusal(await answer.aread())
+                    raise ServerError("upstream_error", detail=f"HTTP {answer.status_code} {said}")
                 async with aclosing(self._read(answer)) as tokens:
                     async for token in tokens:
                         yield token
                         if token.finish:
                             return
+        except httpx.NetworkError as error:
+            raise ConnectionLostError("upstream_error", detail=str(error) or type(error).__name__) from error
         except httpx.TimeoutException as error:
             raise ServerError("upstream_timeout", seconds=round(self._idle_timeout_s)) from error
         except httpx.RemoteProtocolError as error:
-            raise ServerError("upstream_truncated") from error
+            raise ConnectionLostError("upstream_truncated") from error
         except (httpx.HTTPError, LimitExceeded) as error:
             raise ServerError("upstream_error", detail=str(error) or type(error).__name__) from error
         raise ServerError("upstream_truncated")
 
     def _body(self, request: ChatRequest) -> bytes:
         options = {"max_tokens": request.max_tokens, "temperature": request.temperature, "seed": request.seed}
-        chosen = {name: value for name, value in options.items() if value is not None}
+        chosen = self._options | {name: value for name, value in options.items() if value is not None}
         return msgspec.json.encode({"model": self._model, "messages": request.messages, "stream": True, **chosen})
 
     async def _read(self, answer: httpx.Response) -> AsyncGenerator[Token, None]:
@@ -99,6 +114,16 @@ class OpenAISource:
     async def close(self) -> None:
         """Close the pooled connections."""
         await self._http.aclose()
+
+
+def _refusal(body: bytes) -> str:
+    """Return the words of a refused request: those of an OpenAI error object, else the beginning of the body."""
+    try:
+        failure = _decode(body).error
+    except msgspec.DecodeError:
+        failure = None
+    said = body.decode("utf-8", "replace") if failure is None else failure.message
+    return said[:_SHOWN_CHARS]
 
 
 def _token(data: str) -> Token | None:

@@ -46,6 +46,8 @@ function attach() {
 
 /** @param {string} question @param {string} streamId */
 function remember(question, streamId) {
+  // One that was left while it was asked says so late.
+  if (streamId !== reading.streamId) return;
   sessionStorage.setItem(`${QUESTION}:${streamId}`, question);
   history.replaceState(null, "", `#${streamId}`);
 }

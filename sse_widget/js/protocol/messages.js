@@ -39,6 +39,8 @@ const ENGLISH = {
   wrong_content_type:
     "The address does not answer with a stream of events. Check it, and the proxies on the way.",
   limit_exceeded: "One event is larger than this page accepts.",
+  kernel_awaited: "Waiting for the kernel …",
+  kernel_gone: "The kernel of this widget is gone. Run the widget's cell again, then ask.",
 };
 
 /** @type {Record<string, Text>} */
@@ -76,6 +78,8 @@ const ARABIC = {
   idle_timeout: "صمت الخادم. تحقّق من الاتصال.",
   wrong_content_type: "العنوان لا يجيب ببث أحداث. تحقّق منه ومن الخوادم الوسيطة في الطريق.",
   limit_exceeded: "حدث واحد أكبر مما تقبله هذه الصفحة.",
+  kernel_awaited: "بانتظار النواة …",
+  kernel_gone: "لم تعد نواة هذه الأداة موجودة. شغّل خليتها من جديد ثم اسأل.",
 };
 
 /**

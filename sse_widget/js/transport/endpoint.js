@@ -55,12 +55,13 @@ export class Endpoint {
       method: this.method,
       ...(json === undefined ? {} : { body: json }),
     };
-    // A foreign server would have to allow the header of a key that nobody asked for.
-    this.#key = options.key ?? (this.method === "GET" && !this.#sameOrigin ? "" : newKey());
-    this.#runs = runsOf(this.#url, options.runsUrl, pageUrl);
-    this.place = placeOf(this.#url, options);
     /** Whether the path is one of sse-widget's server, where the same key is the same run. */
     this.logged = OWN_START.test(this.#url.pathname) || options.runsUrl !== undefined;
+    // Another server would not know the key that nobody asked for.
+    const keyed = this.logged || this.#sameOrigin || this.method !== "GET";
+    this.#key = options.key ?? (keyed ? newKey() : "");
+    this.#runs = runsOf(this.#url, options.runsUrl, pageUrl);
+    this.place = placeOf(this.#url, options);
   }
 
   /**
@@ -105,10 +106,13 @@ export class Endpoint {
     if (lastEventId) {
       headers.set("Last-Event-ID", lastEventId);
     }
-    if (this.#key && this.method === "GET" && !this.#sameOrigin) {
-      url.searchParams.set("key", this.#key);
-    } else if (this.#key && !url.searchParams.has("key") && !headers.has("Idempotency-Key")) {
-      headers.set("Idempotency-Key", this.#key);
+    if (this.#key && !url.searchParams.has("key") && !headers.has("Idempotency-Key")) {
+      if (this.method === "GET" && !this.#sameOrigin) {
+        // The header would cost a preflight.
+        url.searchParams.set("key", this.#key);
+      } else {
+        headers.set("Idempotency-Key", this.#key);
+      }
     }
     return { url: url.href, init: { ...this.#init, headers } };
   }

@@ -66,7 +66,12 @@ function pageConfig(page) {
 function cookie(page, name) {
   const pairs = page.cookie.split("; ").map((pair) => pair.split("="));
   const found = pairs.find(([key]) => key === name);
-  return decodeURIComponent(found?.slice(1).join("=") ?? "");
+  const value = found?.slice(1).join("=") ?? "";
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 /** @param {string} url */

@@ -19,8 +19,6 @@ import { wordsIn } from "./words.js";
  * @property {AbortSignal} signal ends it
  */
 
-const TERMINAL = ["done", "stopped", "error", "interrupted", "gap", "closed"];
-
 /** One view of a reading. Several can show the same one, each at its own pace. */
 export class Panel {
   #reading;
@@ -93,7 +91,7 @@ export class Panel {
   async #stop() {
     this.#parts.stop.disabled = true;
     await this.#reading.stop();
-    this.#parts.stop.disabled = !this.#reading.live;
+    this.#parts.stop.disabled = !this.#reading.following;
   }
 
   /** @param {string} text @param {boolean} atOnce */
@@ -119,16 +117,17 @@ export class Panel {
   #stand(standing) {
     const { question, answer, dot, resume, cut, stop, news } = this.#parts;
     const { state } = standing;
-    const { live } = this.#reading;
+    const { live, over, following, resumable } = this.#reading;
     this.#status.show(standing);
     question.textContent = this.#reading.question;
     if (live) answer.setAttribute("aria-busy", "true");
     dot.setAttribute("data-state", state);
-    resume.hidden = state !== "interrupted";
-    cut.disabled = !live;
-    stop.disabled = !live;
-    if (TERMINAL.includes(state)) this.#finish();
-    if (TERMINAL.includes(state) || state === "waiting") {
+    answer.setAttribute("data-state", state);
+    resume.hidden = !resumable;
+    cut.disabled = !following;
+    stop.disabled = !following;
+    if (over) this.#finish();
+    if (over || state === "waiting") {
       // Once, and whole: a live region that hears every delta would read them over each other.
       news.textContent = state === "done" ? this.#reading.text : this.#status.text(standing);
     }

@@ -50,6 +50,8 @@ export class StatusLine {
         const seconds = Math.max(0, Math.ceil((sinceMs + delayMs - this.#now()) / 1000));
         return say(state, this.#lang, { attempt, seconds });
       }
+      case "connecting":
+        return say(code || state, this.#lang);
       case "error":
         return message && !FOUND_HERE.includes(code) ? message : say(code || state, this.#lang);
       default:

@@ -1,0 +1,171 @@
+"""Settings: flags before environment before file, and a clear word for each that does not fit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from sse_server.config import ENV_PREFIX, Config, ConfigError, read_config
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - it is refused, or never listened on
+
+
+def from_file(tmp_path, text):
+    path = tmp_path / "server.toml"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def test_the_defaults_are_those_of_the_design():
+    config = read_config([], {})
+    assert config == Config()
+    assert (config.host, config.port, config.model, config.log) == ("127.0.0.1", 8765, "local", "memory")
+    assert (config.heartbeat_s, config.max_question_length) == (20.0, 10_000)
+    assert config.token() is None
+
+
+def test_flags_go_before_the_environment_and_the_environment_before_the_file(tmp_path):
+    path = from_file(tmp_path, 'port = 1\nheartbeat_s = 1\nmodel = "synthetic:"\n')
+    environment = {"SSE_SERVER_PORT": "2", "SSE_SERVER_HEARTBEAT_S": "2", "SSE_SERVER_CONFIG": path}
+    config = read_config(["--port", "3"], environment)
+    assert (config.port, config.heartbeat_s, config.model) == (3, 2.0, "synthetic:")
+    other = from_file(tmp_path / "..", "port = 9\n")
+    assert read_config(["--config", other], {"SSE_SERVER_CONFIG": path}).port == 9
+
+
+@pytest.mark.parametrize("field", [field.name for field in msgspec.structs.fields(Config)])
+def test_every_setting_has_its_flag_its_variable_and_its_key(tmp_path, field):
+    value = {
+        "host": "localhost",
+        "log": "memory",
+        "allow_origin": "http://a:1",
+        "insecure": True,
+        "exit_with_stdin": True,
+    }
+    raw = value.get(field, "7")
+    flag = f"--{field.replace('_', '-')}"
+    by_flag = read_config([flag] if raw is True else [flag, raw], {})
+    by_variable = read_config([], {ENV_PREFIX + field.upper(): "1" if raw is True else raw})
+    toml = (
+        f"{field} = true"
+        if raw is True
+        else f'{field} = ["{raw}"]'
+        if field == "allow_origin"
+        else f'{field} = "{raw}"'
+    )
+    by_key = read_config(["--config", from_file(tmp_path, toml)], {})
+    assert by_flag == by_variable == by_key
+    assert (by_flag != Config()) == (field != "log")
+
+
+def test_several_origins():
+    want = ("http://a:1", "http://b:*")
+    assert read_config(["--allow-origin", want[0], "--allow-origin", want[1]], {}).allow_origin == want
+    assert read_config([], {"SSE_SERVER_ALLOW_ORIGIN": ",".join(want)}).allow_origin == want
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--port", "eighty"], "port"),
+        (["--port", "65536"], "from 0 to 65535; got 65536"),
+        (["--port", "-1"], "from 0 to 65535"),
+        (["--log", "redis://localhost"], "in memory only"),
+        (["--heartbeat-s", "0"], "greater than zero"),
+        (["--heartbeat-s", "-1"], "greater than zero"),
+        (["--heartbeat-s", "nan"], "finite"),
+        (["--heartbeat-s", "inf"], "finite"),
+        (["--send-timeout-s", "nan"], "finite"),
+        (["--unread-limit-s", "0"], "greater than zero"),
+        (["--expire-s", "soon"], "expire_s"),
+        (["--max-runs", "0"], "max_runs"),
+        (["--max-question-length", "0"], "max_question_length"),
+        (["--max-runs", "1.5"], "max_runs"),
+        (["--host", EVERYWHERE], "--insecure"),
+        (["--host", "::"], "--insecure"),
+        (["--host", ""], "--insecure"),
+        (["--host", "192.0.2.1"], "can be reached from other machines"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused(flags, says):
+    with pytest.raises(ConfigError, match=says):
+        read_config(flags, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("port = ", "cannot read"),
+        ("prot = 1", "unknown key 'prot'; known are"),
+        ("port = [1]", "port"),
+        ('allow_origin = "http://a:1"', "allow_origin"),
+        ("config = 'x'", "unknown key"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(tmp_path, text, says):
+    with pytest.raises(ConfigError, match=says):
+        read_config(["--config", from_file(tmp_path, text)], {})
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe\x00")
+    empty = tmp_path / "empty"
+    empty.write_text(" \n", "utf-8")
+    with pytest.raises(ConfigError, match="cannot read the config file"):
+        read_config(["--config", str(tmp_path / "missing")], {})
+    with pytest.raises(ConfigError, match="cannot read the config file"):
+        read_config(["--config", str(binary)], {})
+    for path, says in (
+        (tmp_path / "missing", "cannot read"),
+        (binary, "cannot read"),
+        (empty, "is empty"),
+        (tmp_path, "cannot"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            read_config(["--token-file", str(path)], {}).token()
+
+
+def test_other_machines_are_let_in_with_a_token_or_when_it_is_said(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("secret\n", "utf-8")
+    assert read_config(["--host", EVERYWHERE, "--token-file", str(token)], {}).token() == "secret"
+    assert read_config(["--host", EVERYWHERE, "--insecure"], {}).insecure
+    for host in ("localhost", "127.0.0.1", "::1"):
+        assert read_config(["--host", host], {}).on_loopback
+
+
+def run(*flags):
+    return subprocess.run(
+        [sys.executable, "-m", "sse_server", *flags], capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--port", "x"], "a setting is not valid"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--model", "gpt-9", "--port", "0"], 'The model "gpt-9" is not offered here'),
+        (["--model", "synthetic:speed=1", "--port", "0"], 'no parameter "speed"'),
+        (["--host", EVERYWHERE], "--insecure"),
+        (["--host", "192.0.2.1", "--insecure", "--model", "synthetic:"], "cannot listen"),
+        (["--token-file", "/nonexistent", "--model", "synthetic:"], "cannot read the token file"),
+    ],
+)
+def test_the_program_says_what_is_wrong_and_ends(flags, says):
+    done = run(*flags)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_help_names_every_flag_with_its_meaning():
+    done = run("--help")
+    assert done.returncode == 0
+    for field in msgspec.structs.fields(Config):
+        assert f"--{field.name.replace('_', '-')}" in done.stdout
