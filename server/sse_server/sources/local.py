@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 SLOTS = 4
 CONTEXT_TOKENS = 2048
-BATCH_TOKENS = 64
-"""Prompt tokens between two looks at the other answers: a long question neither holds them up nor its own stop."""
+BATCH_TOKENS = 16
+"""Prompt tokens between two looks at the other answers and at a stop: 0.1 s on a core that makes 130 tokens/s.
+
+Batches of 64 read a question in three quarters of the time, but hold up both by half a second.
+"""
 
 START_TIMEOUT_S = 120.0
 DYING_S = 1.0
@@ -63,19 +66,21 @@ class LocalSource:
                     yield token
         except ConnectionLostError:
             # A child that died at this moment has answered nothing: the next one is asked instead.
-            if begun or not await self._ended():
+            if begun or not await self._has_ended(upstream):
                 raise
             upstream = await self.start(instead_of=upstream)
             async with aclosing(upstream.tokens(request)) as tokens:
                 async for token in tokens:
                     yield token
 
-    async def _ended(self) -> bool:
-        """Whether the child is dead or dying."""
-        if self._child is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._child.wait(), DYING_S)
-        return self.child_pid is None
+    async def _has_ended(self, upstream: OpenAISource) -> bool:
+        """Whether the child behind an upstream is dead or dying."""
+        child = self._child
+        if self._upstream is not upstream or child is None:
+            return True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), DYING_S)
+        return child.returncode is not None
 
     async def start(self, *, instead_of: OpenAISource | None = None) -> OpenAISource:
         """Return the running model, starting it when there is none, or only the one that is known to be dead."""
