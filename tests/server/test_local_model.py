@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 import zlib
 from contextlib import suppress
@@ -286,3 +289,22 @@ async def test_a_model_file_goes_by_its_name(serve, tmp_path):
     assert str(tmp_path) not in health.text
     refused = await served.client.post(CHAT, json={"q": "hi", "model": str(path)})
     assert refused.status_code == 400
+
+
+def test_a_child_whose_parent_dies_while_it_loads_ends() -> None:
+    """Nobody is left to hear its URL: the broken pipe must end it, not leave it waiting for its own threads."""
+    settings = {"model": str(bundled_model()), "api_key": "k", "slots": 1, "context": 256, "batch": 16, "threads": 1}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sse_server.sources.llama_child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        child.stdin.write(json.dumps(settings).encode() + b"\n")
+        child.stdin.close()
+        child.stdout.close()
+        child.wait(LIMIT_S)
+    finally:
+        child.kill()
+        child.wait()

@@ -13,7 +13,15 @@ import sys
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input ends; whatever happens, end then."""
+    try:
+        _serve()
+    finally:
+        # An ordinary exit would wait for llama.cpp's threads, for ever if the parent died while it loaded.
+        os._exit(0)
+
+
+def _serve() -> None:
     settings = json.loads(sys.stdin.readline())
     # llama.cpp writes to the C streams; the answer to the parent goes out on a copy of our standard output.
     answer = os.fdopen(os.dup(1), "w")
@@ -39,7 +47,6 @@ def main() -> None:
     if "url" in line:
         while sys.stdin.read(4096):
             pass
-    os._exit(0)
 
 
 if __name__ == "__main__":
