@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -63,8 +62,7 @@ def _watch_for_end(*, exit_with_stdin: bool) -> asyncio.Event:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError):
-            loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, told.set)
     if exit_with_stdin:
         try:
             loop.add_reader(0, _watch_stdin, loop, told)

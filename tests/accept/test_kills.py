@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from rig.process import until_gone
 from rig.serving import CHAT
 from sse_widget.protocol.sse import Parser
 
@@ -30,24 +31,16 @@ def children_of(pid):
     }
 
 
-def alive(pid):
-    """Whether a process still runs; one that ended and waits to be collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] not in {"Z", "X"}
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def until_gone(pids, limit_s=LIMIT_S):
+def until_all_gone(pids, limit_s=LIMIT_S):
     """Return the seconds until all these processes have ended."""
     began = time.monotonic()
-    while left := [pid for pid in pids if alive(pid)]:
-        assert time.monotonic() - began < limit_s, f"still running: {left}"
-        time.sleep(0.005)
+    for pid in pids:
+        until_gone(pid, limit_s)
     return time.monotonic() - began
 
 
 def until_child(pid):
+    """Return the children of a process once it has one; nothing announces that but its folder in /proc."""
     began = time.monotonic()
     while not (found := children_of(pid)):
         assert time.monotonic() - began < LIMIT_S
@@ -101,7 +94,7 @@ def ask(server_process):
 def test_kill_9_of_the_server_takes_the_model_with_it(ask):
     server, _, answer, pids = ask()
     server.end(signal.SIGKILL)
-    print(f"kill -9: the model was gone after {1000 * until_gone(pids):.0f} ms")
+    print(f"kill -9: the model was gone after {1000 * until_all_gone(pids):.0f} ms")
     assert answer.rest(), "without a terminal event the body must not look whole"
     assert answer.events[-1].event == "delta"
 
@@ -112,7 +105,7 @@ def test_a_signal_ends_the_answer_and_the_model(ask, number):
     began = time.monotonic()
     assert server.end(number) == 0
     print(f"{number.name}: the server ended after {1000 * (time.monotonic() - began):.0f} ms")
-    until_gone(pids, 1.0)
+    until_all_gone(pids, 1.0)
     assert not answer.rest()
     assert answer.events[-1].event == "error"
     assert json.loads(answer.events[-1].data)["code"] == "shutdown"
@@ -122,7 +115,7 @@ def test_ctrl_c_reaches_the_whole_group_and_the_answer_still_ends_as_a_shutdown(
     server, _, answer, pids = ask(start_new_session=True)
     os.killpg(server.pid, signal.SIGINT)
     assert server.process.wait(LIMIT_S) == 0
-    until_gone(pids, 1.0)
+    until_all_gone(pids, 1.0)
     assert not answer.rest()
     assert json.loads(answer.events[-1].data)["code"] == "shutdown"
 
@@ -131,7 +124,7 @@ def test_the_end_of_standard_input_ends_the_model(ask):
     server, _, answer, pids = ask("--exit-with-stdin", stdin=subprocess.PIPE)
     server.process.stdin.close()
     assert server.process.wait(LIMIT_S) == 0
-    until_gone(pids, 1.0)
+    until_all_gone(pids, 1.0)
     assert not answer.rest()
 
 
@@ -152,7 +145,7 @@ def test_a_parent_that_is_killed_takes_the_server_and_the_model_with_it(tmp_path
             pids = {server_pid, *children_of(server_pid)}
             assert len(pids) == 2
             parent.kill()
-            until_gone(pids)
+            until_all_gone(pids)
             answer.rest()
         assert json.loads(answer.events[-1].data)["code"] == "shutdown"
 
@@ -164,7 +157,7 @@ def test_a_server_that_ends_while_the_model_loads_leaves_nothing(server_process,
         server = server_process("--model", "local")
         pids = until_child(server.pid)
         server.end(number)
-        until_gone(pids)
+        until_all_gone(pids)
 
 
 def test_the_model_is_killed_again_and_again(ask):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rig.browser import CHROMIUM_FLAGS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,18 +23,7 @@ if TYPE_CHECKING:
 
 PAGES = Path(__file__).parent / "pages"
 SOURCES = Path(__file__).parents[2] / "sse_widget" / "js"
-CHROMIUM = [
-    "chromium",
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-]
+CHROMIUM = ["chromium", "--headless", *CHROMIUM_FLAGS, "--remote-debugging-port=0"]
 # Every kind of cluster that a delta may end in, and punctuation of three scripts.
 TEXT = (
     "The e\u0301tude 👨‍👩‍👧‍👦 began, softly; 🇫🇷🇩🇪🇯🇵 clapped! مَرْحَبًا بِكُمْ، كَيْفَ الحال؟ "

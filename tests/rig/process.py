@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -12,6 +14,18 @@ from rig.serving import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def until_gone(pid: int, limit_s: float = PATIENCE_S) -> None:
+    """Wait for the end of a process that is no child of ours; one that waits to be collected has ended."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([handle], [], [], limit_s)[0], f"process {pid} still runs"
+    finally:
+        os.close(handle)
 
 
 class ServerProcess:

@@ -19,6 +19,7 @@ import pytest
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider, User
 from tornado.websocket import websocket_connect
 
+from rig.process import until_gone
 from sse_server.jupyter import OWNER, _owner
 from sse_widget.protocol.sse import Parser
 
@@ -328,10 +329,7 @@ def test_the_model_of_an_extension_ends_with_jupyter(tmp_path):
         (model_pid,) = [pid for pid, name in names.items() if "llama_child" in name]
     finally:
         started.end(signal.SIGKILL)
-    began = time.monotonic()
-    while Path(f"/proc/{model_pid}").exists():
-        assert time.monotonic() - began < LIMIT_S
-        time.sleep(0.01)
+    until_gone(model_pid)
 
 
 def test_principals_are_jupyters_users(monkeypatch):

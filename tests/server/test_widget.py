@@ -297,10 +297,15 @@ async def test_a_question_goes_past_a_server_that_never_hears_the_stop(serve, to
     assert widget.status == "done"
 
 
-async def test_a_server_of_our_own_that_ends_is_said_soon_and_asking_again_starts_another(monkeypatch):
+@pytest.fixture
+def no_server(monkeypatch):
+    """No server is named, and this process has started none."""
     for name in (hosting.URL_VARIABLE, hosting.TOKEN_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(hosting, "_own", None)
+
+
+async def test_a_server_of_our_own_that_ends_is_said_soon_and_asking_again_starts_another(no_server):
     widget = StreamWidget(model="synthetic:tokens=2000,rate=50")
     run = widget.ask("hi")
     await run.reach(20)
@@ -319,10 +324,7 @@ async def test_a_server_of_our_own_that_ends_is_said_soon_and_asking_again_start
     hosting._own.stop()
 
 
-async def test_a_run_whose_server_died_is_no_success_for_the_next_question(monkeypatch):
-    for name in (hosting.URL_VARIABLE, hosting.TOKEN_VARIABLE):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(hosting, "_own", None)
+async def test_a_run_whose_server_died_is_no_success_for_the_next_question(no_server):
     widget = StreamWidget(model="synthetic:tokens=2000,rate=50")
     run = widget.ask("hi")
     await run.reach(20)
