@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from contextlib import suppress
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import anywidget
 import traitlets as t
 from IPython.display import display, update_display
 
-from sse_widget import hosting
+from sse_widget import hosting, saved
 from sse_widget.client import StreamClient
 from sse_widget.errors import ConnectError, SSEWidgetError
 from sse_widget.loop import submit
@@ -63,6 +63,7 @@ class StreamWidget(anywidget.AnyWidget):
     in_jupyter = t.Bool(default_value=False).tag(sync=True)
     model = t.Unicode("").tag(sync=True)
     lang = t.Unicode("").tag(sync=True)
+    saved_id = t.Unicode("").tag(sync=True)
     base_delay_ms = t.Float(_PACE.base_delay_ms, min=0).tag(sync=True)
     chars_per_step = t.Int(_PACE.chars_per_step, min=1).tag(sync=True)
     punctuation_delay_multiplier = t.Float(_PACE.punctuation_delay_multiplier, min=0).tag(sync=True)
@@ -74,7 +75,7 @@ class StreamWidget(anywidget.AnyWidget):
         self._shown = False
         self._address = hosting.find(url, token)
         self._hosted: hosting.Hosted | None = None
-        super().__init__(**traits)
+        super().__init__(**{"saved_id": secrets.token_hex(8), **traits})
         if self._address is not None:
             self.base_url = self._address.browser_url
             self.in_jupyter = self._address.in_jupyter
@@ -120,9 +121,9 @@ class StreamWidget(anywidget.AnyWidget):
     async def _answer(self, run: Run, previous: Run | None, params: dict[str, Any]) -> Answer:
         if previous is not None and not previous.future.done():
             await previous.make_way()
-        self._tell(
-            run, question=run.question, stream_id=run.stream_id, text="", error="", error_code="", status="connecting"
-        )
+        begun = {"text": "", "error": "", "error_code": "", "status": "connecting"}
+        if self._tell(run, question=run.question, stream_id=run.stream_id, **begun):
+            self._save()
         try:
             answer = await self._read(run, params)
         except BaseException as error:
@@ -172,10 +173,8 @@ class StreamWidget(anywidget.AnyWidget):
             self._tell(run, status="streaming" if status.state == "open" else status.state)
 
     def _end(self, run: Run, state: str, error: str = "", error_code: str = "") -> None:
-        told = self._tell(run, text=run.text, error=error, error_code=error_code, status=state)
-        if told and self._shown:
-            data, metadata = self._repr_mimebundle_()
-            update_display(data, metadata=metadata, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        if self._tell(run, text=run.text, error=error, error_code=error_code, status=state):
+            self._save()
 
     def _tell(self, run: Run, **traits: str) -> bool:
         """Set traits, in one message, unless another run has taken over."""
@@ -207,19 +206,33 @@ class StreamWidget(anywidget.AnyWidget):
         if _STREAM_ID.fullmatch(stream_id) and (self._run is None or self._run.stream_id != stream_id):
             self._follow(Run(self.question, stream_id), {})
 
-    @property
-    def _display_id(self) -> str:
-        return f"sse-widget-{self.model_id}"
+    def _save(self) -> None:
+        """Give the outputs that show this widget its text, as it is now."""
+        if self._shown:
+            update_display(self._saved(), raw=True, display_id=f"sse-widget-{self.saved_id}")  # type: ignore[no-untyped-call]
 
     def _ipython_display_(self) -> None:
-        """Display under an id of its own, so that the output can be given its text at the end."""
+        """Display two outputs: the widget, and what is kept of it; a notebook that lost the widget shows the second."""
         self._shown = True
-        data, metadata = self._repr_mimebundle_()
-        display(data, metadata=metadata, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        data, metadata = super()._repr_mimebundle_() or ({}, {})
+        # For whoever shows no widgets it is empty: the text stands below.
+        display({**data, "text/plain": repr(self), "text/html": ""}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+        display(self._saved(), raw=True, display_id=f"sse-widget-{self.saved_id}")  # type: ignore[no-untyped-call]
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The widget for whoever can show it, and its text for all others: GitHub, nbconvert, a terminal."""
+        """The widget for whoever can show it, and its text for all others, where one output must do."""
         data, metadata = super()._repr_mimebundle_() or ({}, {})
-        lines = (f'<div dir="auto">{escape(line) or "<br>"}</div>' for line in self.text.split("\n"))
-        page = f'<div style="white-space: pre-wrap">{"".join(lines)}</div>'
-        return {**data, "text/plain": self.text or repr(self), "text/html": page}, metadata
+        kept = self._saved()
+        return {**data, **kept, "text/plain": kept["text/plain"] or repr(self)}, metadata
+
+    def _saved(self) -> dict[str, str]:
+        over = self.status not in {"connecting", "streaming", "waiting"}
+        kept = saved.Saved(
+            saved_id=self.saved_id,
+            question=self.question,
+            text=self.text if over else "",
+            status=self.status if over else "streaming",
+            error=self.error,
+            lang=self.lang,
+        )
+        return {"text/html": kept.html, "text/plain": kept.plain}

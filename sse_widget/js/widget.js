@@ -4,6 +4,7 @@ import { KernelLink, listen } from "./kernel.js";
 import { Reading } from "./reading.js";
 import { Store } from "./store.js";
 import { Panel } from "./view/panel.js";
+import { hideSaved } from "./view/saved.js";
 import { AdaptiveTypewriter } from "./view/typewriter.js";
 
 const PACE = {
@@ -39,6 +40,7 @@ export default () => {
     },
     /** @param {{model: Model, el: HTMLElement, signal: AbortSignal}} context */
     render({ model, el, signal }) {
+      hideSaved(el, model.get("saved_id"));
       const panel = new Panel(el, {
         reading,
         draft,
