@@ -52,15 +52,13 @@ export class Curve {
   }
 
   /**
-   * The totals at times in ascending order; null before the first point.
+   * The totals at times in ascending order; 0 before the first point.
    *
    * @param {readonly number[]} timesMs
-   * @returns {(number | null)[]}
    */
   at(timesMs) {
     let next = 0;
-    /** @type {number | null} */
-    let total = null;
+    let total = 0;
     return timesMs.map((timeMs) => {
       for (let point = this.#points[next]; point && point.atMs <= timeMs; point = this.#points[++next]) {
         total = point.total;

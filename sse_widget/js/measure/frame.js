@@ -5,8 +5,8 @@
 /**
  * @typedef {object} Frame
  * @property {readonly number[]} timesS since the question, ascending
- * @property {readonly (number | null)[]} delivered characters
- * @property {readonly (number | null)[]} displayed characters
+ * @property {readonly number[]} delivered characters
+ * @property {readonly number[]} displayed characters
  * @property {number} endS of the time axis: the next round number
  * @property {number} mostChars of the other axis: the next round number
  * @property {readonly number[]} pingsS

@@ -147,11 +147,10 @@ export class Recording {
     log.displayedChars.add(text);
     log.displayedUnits += text.length;
     log.displayed.add(nowMs, log.displayedChars.chars);
-    let done = 0;
-    for (let delta = log.waiting[0]; delta && delta.units <= log.displayedUnits; delta = log.waiting[++done]) {
+    const next = log.waiting.findIndex(({ units }) => units > log.displayedUnits);
+    for (const delta of log.waiting.splice(0, next < 0 ? log.waiting.length : next)) {
       if (!delta.atOnce) log.displays = onward(log.displays, nowMs, delta.chars, log.displayedGaps);
     }
-    log.waiting.splice(0, done);
     this.version += 1;
   }
 
@@ -165,21 +164,21 @@ export class Recording {
 
   beat() {}
 
-  /** @param {{state: string, detail: Readonly<Record<string, any>>}} standing */
+  /** @param {{state: string, detail: {reason?: string}}} standing */
   standing({ state, detail }) {
     const nowMs = this.#now();
     const lost = this.#state === "open" && ["waiting", "connecting", "interrupted"].includes(state);
     this.#state = state;
     this.version += 1;
-    if (lost) this.#lost(nowMs, detail["reason"]);
+    if (lost) this.#lost(nowMs, detail.reason);
     else if (state === "open") this.#opened(nowMs);
     if (LIVE.includes(state)) this.endedMs = null;
     else this.endedMs ??= nowMs;
   }
 
-  /** @param {number} nowMs @param {unknown} reason */
+  /** @param {number} nowMs @param {string} [reason] */
   #lost(nowMs, reason) {
-    if (!MEANT.includes(String(reason))) this.cuts += 1;
+    if (!MEANT.includes(reason ?? "")) this.cuts += 1;
     keep(this.outages, { fromMs: nowMs, untilMs: null });
   }
 
