@@ -1,8 +1,10 @@
 /** Entry for anywidget: bundled to static/widget.js. Wires, no logic. */
-import { SSEConsumer } from "./consumer.js";
-import { KernelLink, listen } from "./kernel.js";
+import { Consumer } from "./consumer.js";
+import { hostOf } from "./host.js";
+import { isGone, KernelLink, listen } from "./kernel.js";
 import { Reading } from "./reading.js";
-import { Store } from "./store.js";
+import { FetchTransport } from "./transport/fetch.js";
+import { platformOf } from "./transport/platform.js";
 import { Panel } from "./view/panel.js";
 import { AdaptiveTypewriter } from "./view/typewriter.js";
 
@@ -16,6 +18,12 @@ const PACE = {
 
 /** @typedef {import("./kernel.js").Model} Model */
 
+/** @type {import("./kernel.js").Streams} */
+const STREAMS = {
+  transport: (url, options) => new FetchTransport(url, options, platformOf(options)),
+  consume: (transport, options) => new Consumer(transport, options),
+};
+
 /** @param {Model} model */
 function pace(model) {
   return Object.fromEntries(Object.entries(PACE).map(([trait, option]) => [option, model.get(trait)]));
@@ -27,15 +35,14 @@ export default () => {
   const draft = { text: "", focused: false };
   /** @type {KernelLink} */
   let link;
+  /** @type {ReturnType<typeof hostOf>} */
+  let host;
   return {
     /** @param {{model: Model, signal: AbortSignal}} context */
     initialize({ model, signal }) {
-      link = new KernelLink(model, reading, {
-        Consumer: SSEConsumer,
-        tickets: new Store(() => sessionStorage),
-        page: document,
-        signal,
-      });
+      host = hostOf(model, isGone, signal);
+      const { ladder, relay, store } = host;
+      link = new KernelLink(model, reading, { streams: STREAMS, tickets: store, ladder, relay, signal });
     },
     /** @param {{model: Model, el: HTMLElement, signal: AbortSignal}} context */
     render({ model, el, signal }) {

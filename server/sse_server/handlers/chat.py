@@ -65,4 +65,4 @@ class ChatHandler(StreamRoute):
         self.set_header("Location", url)
         self.set_header("X-Stream-Id", stream_id)
         ticket = self.services.tickets.issue(stream_id)
-        self.send_json({"stream_id": stream_id, "url": url, "ticket": ticket}, 201)
+        self.send_json({"stream_id": stream_id, "url": url, "ticket": ticket, "node": self.services.node}, 201)
