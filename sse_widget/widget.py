@@ -18,6 +18,7 @@ from sse_widget.client import StreamClient
 from sse_widget.errors import ConnectError, SSEWidgetError
 from sse_widget.knobs import OF_RUN, KnobTraits
 from sse_widget.loop import submit
+from sse_widget.relay import Relay
 from sse_widget.run import Run
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     questions and words; empty means the server's and the page's. The other traits are knobs (knobs.py): they act on the
     running answer, and on every question from then on; `preset` sets several.
 
+    A page looks for a way to the server by itself. `route` names one ("extension", "url", "proxy", "colab", or "relay",
+    by this kernel), `transport` the way of streaming there ("sse", "websocket", "poll"); "auto" leaves it to the page.
+    SSE_WIDGET_ROUTE and SSE_WIDGET_TRANSPORT set them for all widgets. `node` is the server process that answers.
+
     One run at a time: a question that is asked while another is being answered stops that first. The browser and
     the kernel both read the run from the server; over the comm go its id, and `text` once, at the end. Traits
     change on the reader's thread, and so do their observers run there.
@@ -64,13 +69,17 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     model = t.Unicode("").tag(sync=True)
     lang = t.Unicode("").tag(sync=True)
     saved_id = t.Unicode("").tag(sync=True)
+    node = t.Unicode("").tag(sync=True)
+    route = t.Enum(hosting.ROUTES).tag(sync=True)
+    transport = t.Enum(hosting.TRANSPORTS).tag(sync=True)
 
     def __init__(self, *, url: str | None = None, token: str | None = None, **traits: Any) -> None:
         self._run: Run | None = None
         self._shown = False
         self._address = hosting.find(url, token)
         self._hosted: hosting.Hosted | None = None
-        super().__init__(**{"saved_id": secrets.token_hex(8), **traits})
+        self._relay = Relay(lambda: self._client(reconnect=False), self.send)
+        super().__init__(**{"saved_id": secrets.token_hex(8), **hosting.ways(), **traits})
         if self._address is not None:
             self.base_url = self._address.browser_url
             self.in_jupyter = self._address.in_jupyter
@@ -135,7 +144,9 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         client = await self._client()
         hosted = self._hosted
         try:
-            if not run.stream_id and await run.start(client, **params) is not None:
+            if not run.stream_id and (created := await run.start(client, **params)) is not None:
+                self.node = created.node or self.node
+                self._relay.push(run.stream_id)
                 self._announce(run)
             return await run.read(client, lambda status: self._on_status(run, status, hosted))
         except ConnectError as error:
@@ -147,15 +158,15 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     async def _warm_up(self) -> None:
         """Have the server running, and the client's modules loaded, when the first question comes."""
         with suppress(SSEWidgetError):  # which the first question will meet, and say
-            await (await self._client()).health()
+            self.node = str((await (await self._client()).health()).get("node", ""))
 
-    async def _client(self) -> StreamClient:
+    async def _client(self, *, reconnect: bool = True) -> StreamClient:
         address = self._address
         if address is None:
             self._hosted = await asyncio.to_thread(hosting.own)
             address = self._hosted.address
         self.base_url = address.browser_url
-        return StreamClient(address.url, token=address.token, lang=self.lang)
+        return StreamClient(address.url, token=address.token, lang=self.lang, reconnect=reconnect)
 
     def _announce(self, run: Run) -> None:
         """Name the run to the browser; its ticket goes by a message, since traits are saved with the notebook."""
@@ -199,6 +210,8 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
                 # The traits of the same moment may come later: ipywidgets holds them back.
                 knobs = rest.get("knobs")
                 self.ask(question, **{name: knobs[name] for name in OF_RUN if name in knobs} if knobs else {})
+            case {"type": "relay"}:
+                self._relay.receive(content)
             case {"type": "ticket"} if self._run is not None and self._run.ticket:
                 self._announce(self._run)
 
