@@ -42,7 +42,7 @@ _OF_CONNECTION = frozenset({"heartbeat_s", "trace", "fault"})
 
 
 class Created(msgspec.Struct, frozen=True):
-    """A run that was started. The ticket lets a browser read, stop and tune this one stream.
+    """A run that was started. The ticket lets a browser read, stop and tune this one stream; `node` is the server.
 
     A run whose text is pushed ends as `producer_lost` when nothing is pushed for `producer_timeout_s`.
     """
@@ -50,6 +50,7 @@ class Created(msgspec.Struct, frozen=True):
     stream_id: str
     url: str
     ticket: str = ""
+    node: str = ""
     producer_timeout_s: float = 0.0
 
 

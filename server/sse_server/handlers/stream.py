@@ -58,7 +58,8 @@ class StreamRoute(Route):
         self.set_header("Location", url)
         self.set_header("X-Stream-Id", stream_id)
         ticket = self.services.tickets.issue(stream_id)
-        self.send_json({"stream_id": stream_id, "url": url, "ticket": ticket, **more}, 201)
+        created = {"stream_id": stream_id, "url": url, "ticket": ticket, "node": self.services.node}
+        self.send_json({**created, **more}, 201)
 
     async def follow(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> None:
         """Stream a run to this connection until it ends or the client leaves."""
