@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
 
 import msgspec
 import tornado.web
@@ -37,10 +37,18 @@ STREAM_HEADERS = {
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-SSE-Reconnect, X-XSRFToken"
 
 
+class Socket(Protocol):
+    """An open WebSocket."""
+
+    def leave(self) -> None:
+        """Close it, for the server ends."""
+
+
 class Services(msgspec.Struct, frozen=True):
     """What handlers work with, made in app.py.
 
-    `model` is that of questions that name none, `prefix` the path before `/api/v1`, `node` names the process.
+    `model` is that of questions that name none, `prefix` the path before `/api/v1`, `node` names the process,
+    `sockets` are the WebSockets that are open.
     """
 
     config: Config
@@ -52,6 +60,7 @@ class Services(msgspec.Struct, frozen=True):
     model: str
     prefix: str
     node: str
+    sockets: set[Socket] = msgspec.field(default_factory=set)
 
 
 def refusing(method: Callable[P, Awaitable[None]]) -> Callable[P, Coroutine[Any, Any, None]]:
@@ -100,10 +109,14 @@ class Route(tornado.web.RequestHandler):
             check_host(self.request.host)
         self._check_origin()
         if self.request.method != "OPTIONS":
-            self.principal = self.services.gate.principal(
-                self.request.headers.get("Authorization", ""),
-                self.request.query_arguments.get("ticket", [b""])[-1].decode("utf-8", "replace"),
-            )
+            self.principal = self.identify()
+
+    def identify(self) -> Principal:
+        """Return who asks, or raise `unauthorized`."""
+        return self.services.gate.principal(
+            self.request.headers.get("Authorization", ""),
+            self.request.query_arguments.get("ticket", [b""])[-1].decode("utf-8", "replace"),
+        )
 
     def _check_origin(self) -> None:
         origin = self.request.headers.get("Origin")
