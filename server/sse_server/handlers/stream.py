@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.iostream import IOStream, StreamClosedError
 
 from sse_server.delivery import Delivery, Visit
 from sse_server.errors import ServerError
+from sse_server.guards.validation import read_key
 from sse_server.handlers.base import STREAM_HEADERS, Route
 from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
 from sse_widget.protocol.events import parse_event_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sse_server.guards.validation import Connection
     from sse_server.log.base import StreamInfo
 
@@ -37,6 +40,19 @@ class StreamRoute(Route):
         """Return a stream that this principal has this right to."""
         self.principal.require(right, stream_id)
         return await self.services.runs.info(stream_id, self.principal.name)
+
+    def key_of(self, fields: Mapping[str, Any]) -> str:
+        """Return the idempotency key of a request that starts a run, empty without one."""
+        return read_key(self.request.headers.get("Idempotency-Key") or fields.get("key", ""))
+
+    def answer_created(self, stream_id: str, **more: Any) -> None:
+        """Answer 201: where the run is read, and the ticket that a browser reads it with."""
+        url = f"{self.services.prefix}/api/v1/stream/runs/{stream_id}"
+        self.set_header("Location", url)
+        self.set_header("X-Stream-Id", stream_id)
+        ticket = self.services.tickets.issue(stream_id)
+        created = {"stream_id": stream_id, "url": url, "ticket": ticket, "node": self.services.node}
+        self.send_json({**created, **more}, 201)
 
     async def follow(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> None:
         """Stream a run to this connection until it ends or the client leaves."""

@@ -14,7 +14,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from sse_server.delivery import Delivery, Visit
 from sse_server.errors import ServerError, Words, preferred_lang
 from sse_server.guards.auth import Principal
-from sse_server.guards.validation import read_connection, read_tuning
+from sse_server.guards.validation import read_connection, read_key, read_tuning
 from sse_server.handlers.base import Route, refusing
 from sse_server.handlers.chat import start_run
 from sse_server.handlers.frames import (
@@ -61,12 +61,12 @@ class SocketHandler(Route, WebSocketHandler):
         self._unused: asyncio.TimerHandle | None = None
         self._wire: IOStream | None = None
 
-    def identify(self) -> Principal:
-        """Return who asks: nobody, when there are no credentials at all."""
+    def identify(self, authorization: str, ticket: str) -> Principal:
+        """Return who these credentials are: nobody, when there are none at all."""
         try:
-            return super().identify()
+            return super().identify(authorization, ticket)
         except ServerError:
-            if "Authorization" in self.request.headers or "ticket" in self.request.query_arguments:
+            if authorization or ticket:
                 raise
             return NOBODY
 
@@ -140,7 +140,7 @@ class SocketHandler(Route, WebSocketHandler):
         connection = read_connection(fields)
         principal = self._principal(frame)
         self._check_room(frame.ref)
-        key = frame.key or frame.body.get("key", "")
+        key = read_key(frame.key or frame.body.get("key", ""))
         stream_id, created = await start_run(self.services, principal, fields, key, self._lang(frame.lang))
         info = await self.services.runs.info(stream_id, principal.name)
         await self._follow(frame.ref, info, Visit(0, not created, once=connection.once), connection.heartbeat_s)
