@@ -200,8 +200,16 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
                 # The traits of the same moment may come later: ipywidgets holds them back.
                 knobs = rest.get("knobs")
                 self.ask(question, **{name: knobs[name] for name in OF_RUN if name in knobs} if knobs else {})
+            case {"type": "part", "name": str(name)}:
+                self._send_part(name)
             case {"type": "ticket"} if self._run is not None and self._run.ticket:
                 self._announce(self._run)
+
+    def _send_part(self, name: str) -> None:
+        """Send a part of the view to a page that reaches no server."""
+        known = name in {path.stem.removeprefix("part-") for path in _STATIC.glob("part-*.js")}
+        buffers = [(_STATIC / f"part-{name}.js").read_bytes()] if known else []
+        self.send({"type": "part", "name": name}, buffers)
 
     def _on_stream_id(self, change: dict[str, Any]) -> None:
         """A page started a run by itself: the kernel reads it too."""

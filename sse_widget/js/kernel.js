@@ -38,10 +38,10 @@ export class KernelLink {
   /**
    * @param {Model} model
    * @param {Reading} reading
-   * @param {{Consumer: Consumer, tickets: Pick<Storage, "getItem" | "setItem">, page: Page, signal: AbortSignal, params?: () => object}} parts
+   * @param {{Consumer: Consumer, tickets: Pick<Storage, "getItem" | "setItem">, page: Page, signal: AbortSignal, params?: () => Record<string, unknown>}} parts
    *   `params` are what a question is sent with
    */
-  constructor(model, reading, { Consumer, tickets, page, signal, params = () => ({}) }) {
+  constructor(model, reading, { Consumer, tickets, page, signal, params = Object }) {
     this.#model = model;
     this.#reading = reading;
     this.#Consumer = Consumer;
@@ -76,7 +76,7 @@ export class KernelLink {
   #askKernel(question) {
     this.#following = "";
     this.#stale = OVER.includes(this.#get("status"));
-    this.#await(question, { type: "ask", q: question, knobs: this.#params() });
+    this.#await(question, { type: "ask", q: question, ...nonEmpty({ knobs: this.#params() }) });
   }
 
   /** @param {string} question @param {Server} server */
@@ -234,6 +234,11 @@ function isGone(model) {
 }
 
 function ignore() {}
+
+/** @param {{knobs: Record<string, unknown>}} part @returns {Partial<typeof part>} */
+function nonEmpty(part) {
+  return Object.keys(part.knobs).length > 0 ? part : {};
+}
 
 /** @param {string} streamId */
 function ticketKey(streamId) {

@@ -3,6 +3,7 @@ import { SSEConsumer } from "./consumer.js";
 import { KernelLink, listen } from "./kernel.js";
 import { Knobs } from "./knobs/knobs.js";
 import { Recording } from "./measure/recording.js";
+import { servedOrSent } from "./part_sources.js";
 import { Parts } from "./parts.js";
 import { Reading } from "./reading.js";
 import { Store } from "./store.js";
@@ -24,11 +25,14 @@ export default () => {
   let link;
   /** @type {Tuning} */
   let tuning;
+  /** @type {Parts} */
+  let parts;
   return {
     /** @param {{model: Model, signal: AbortSignal}} context */
     initialize({ model, signal }) {
       reading.listen(recording, signal);
       shareKnobs(knobs, model, signal);
+      parts = new Parts(servedOrSent(model, document));
       tuning = new Tuning(knobs, reading, signal);
       link = new KernelLink(model, reading, {
         Consumer: SSEConsumer,
