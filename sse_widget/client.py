@@ -42,11 +42,12 @@ _OF_CONNECTION = frozenset({"heartbeat_s", "trace", "fault"})
 
 
 class Created(msgspec.Struct, frozen=True):
-    """A run that was started. The ticket lets a browser read, stop and tune this one stream."""
+    """A run that was started. The ticket lets a browser read, stop and tune this one stream; `node` is the server."""
 
     stream_id: str
     url: str
     ticket: str = ""
+    node: str = ""
 
 
 class StreamClient:

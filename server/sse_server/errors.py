@@ -119,6 +119,23 @@ MESSAGES: dict[str, Words] = {
         "The model's answer broke off before its end. What arrived is shown; ask again for the rest.",
         "انقطعت إجابة النموذج قبل نهايتها. ما وصل معروض؛ أعد السؤال للحصول على الباقي.",
     ),
+    "push_gap": Words(
+        "The batch has number {got}, but {expected} is expected next. Send the batches in order, from {expected} on.",
+        "رقم الدفعة {got}، والمتوقع {expected}. أرسل الدفعات بالترتيب ابتداءً من {expected}.",
+    ),
+    "not_pushed": Words(
+        "The text of this run is made by the server. Text can be sent only to runs begun by POST /api/v1/stream/runs.",
+        "نص هذه الإجابة يصنعه الخادم. لا يُرسل النص إلا إلى ما بدأ بالطلب ‎POST /api/v1/stream/runs‎.",
+    ),
+    "producer_failed": Words(
+        "What produced this text failed: {detail}. What arrived before is kept.",
+        "تعذّر إكمال النص عند مصدره: {detail}. ما وصل قبل ذلك محفوظ.",
+    ),
+    "producer_lost": Words(
+        "Nothing was heard for {seconds} seconds from the process that produces this text; it may have ended. "
+        "What arrived is kept.",
+        "لم يصل شيء مدة {seconds} ثانية من العملية التي تُنتج هذا النص، وربما انتهت. ما وصل محفوظ.",
+    ),
     "unread_limit": Words(
         "The run was ended because nobody read it for {seconds} seconds. Ask again.",
         "أُوقفت الإجابة لأن أحدًا لم يقرأها مدة {seconds} ثانية. أعد السؤال.",
@@ -144,6 +161,9 @@ CODES = {
     "bad_method": "invalid_request",
     "bad_request": "invalid_request",
     "no_route": "not_found",
+    "push_gap": "invalid_request",
+    "not_pushed": "invalid_request",
+    "producer_failed": "upstream_error",
 }
 """Messages whose public code is another one's name."""
 
@@ -152,6 +172,8 @@ _STATUS = {
     "question_too_long": 413,
     "invalid_request": 400,
     "bad_method": 405,
+    "push_gap": 409,
+    "not_pushed": 409,
     "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from sse_server.guards.validation import KEY, bad_parameter, body_fields, read_chat, read_connection
+from sse_server.guards.validation import body_fields, read_chat, read_connection
 from sse_server.handlers.base import refusing
 from sse_server.handlers.stream import StreamRoute
 from sse_server.log.base import StreamMeta
-
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class ChatHandler(StreamRoute):
@@ -39,7 +36,7 @@ class ChatHandler(StreamRoute):
         stream_id, created = await self._start(fields)
         info = await self.find(stream_id, "read")
         if self.wants_json and self.request.method == "POST":
-            self._answer_created(stream_id)
+            self.answer_created(stream_id)
         else:
             await self.follow(info, 0, connection, resumed=not created)
 
@@ -52,17 +49,4 @@ class ChatHandler(StreamRoute):
             lang=self.lang,
         )
         meta = StreamMeta(self.principal.name or "", chat.order.request.model, chat.conversation_id)
-        return await services.runs.start(chat.order, meta, self._key(fields))
-
-    def _key(self, fields: dict[str, Any]) -> str:
-        key = self.request.headers.get("Idempotency-Key") or fields.get("key", "")
-        if not isinstance(key, str) or (key and not _KEY.fullmatch(key)):
-            raise bad_parameter("key", KEY, key)
-        return key
-
-    def _answer_created(self, stream_id: str) -> None:
-        url = f"{self.services.prefix}/api/v1/stream/runs/{stream_id}"
-        self.set_header("Location", url)
-        self.set_header("X-Stream-Id", stream_id)
-        ticket = self.services.tickets.issue(stream_id)
-        self.send_json({"stream_id": stream_id, "url": url, "ticket": ticket}, 201)
+        return await services.runs.start(chat.order, meta, self.key_of(fields))

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.iostream import IOStream, StreamClosedError
 
 from sse_server.delivery import Delivery, Reading, greeting, snapshot
 from sse_server.errors import ServerError
+from sse_server.guards.validation import KEY, bad_parameter
 from sse_server.handlers.base import STREAM_HEADERS, Route
 from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
 from sse_widget.protocol.events import Hello, parse_event_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sse_server.guards.validation import Connection
     from sse_server.log.base import StreamInfo
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class StreamRoute(Route):
@@ -38,6 +44,22 @@ class StreamRoute(Route):
         """Return a stream that this principal has this right to."""
         self.principal.require(right, stream_id)
         return await self.services.runs.info(stream_id, self.principal.name)
+
+    def key_of(self, fields: Mapping[str, Any]) -> str:
+        """Return the idempotency key of a request that starts a run, empty without one."""
+        key = self.request.headers.get("Idempotency-Key") or fields.get("key", "")
+        if not isinstance(key, str) or (key and not _KEY.fullmatch(key)):
+            raise bad_parameter("key", KEY, key)
+        return key
+
+    def answer_created(self, stream_id: str, **more: Any) -> None:
+        """Answer 201: where the run is read, and the ticket that a browser reads it with."""
+        url = f"{self.services.prefix}/api/v1/stream/runs/{stream_id}"
+        self.set_header("Location", url)
+        self.set_header("X-Stream-Id", stream_id)
+        ticket = self.services.tickets.issue(stream_id)
+        created = {"stream_id": stream_id, "url": url, "ticket": ticket, "node": self.services.node}
+        self.send_json({**created, **more}, 201)
 
     async def follow(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> None:
         """Stream a run to this connection until it ends or the client leaves."""
