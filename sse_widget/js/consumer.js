@@ -189,7 +189,7 @@ export class Consumer extends Listening {
     if (heartbeatS === this.#heartbeatS) return;
     this.#heartbeatS = heartbeatS;
     if (this.state === "open" || this.state === "connecting") {
-      this.restart();
+      this.#run(this.#session.restart(this.#platform.now(), "heartbeat"));
     }
   }
 

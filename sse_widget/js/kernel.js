@@ -54,7 +54,7 @@ export class KernelLink {
   /**
    * @param {Model} model
    * @param {Reading} reading
-   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => object}} parts
+   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => Record<string, unknown>}} parts
    *   `params` are what a question is sent with
    */
   constructor(model, reading, { streams, tickets, ladder, relay, signal, params = () => ({}) }) {
@@ -114,7 +114,7 @@ export class KernelLink {
   #askKernel(question) {
     this.#following = "";
     this.#stale = OVER.includes(this.#get("status"));
-    this.#await(question, { type: "ask", q: question, knobs: this.#params() });
+    this.#await(question, { type: "ask", q: question, ...nonEmpty({ knobs: this.#params() }) });
   }
 
   /** @param {string} question @param {Server} server */
@@ -287,6 +287,11 @@ export function isGone(model) {
 }
 
 function ignore() {}
+
+/** @param {{knobs: Record<string, unknown>}} part @returns {Partial<typeof part>} */
+function nonEmpty(part) {
+  return Object.keys(part.knobs).length > 0 ? part : {};
+}
 
 /** @param {string} streamId */
 function ticketKey(streamId) {
