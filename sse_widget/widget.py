@@ -16,8 +16,8 @@ from IPython.display import display, update_display
 from sse_widget import hosting
 from sse_widget.client import StreamClient
 from sse_widget.errors import ConnectError, SSEWidgetError
+from sse_widget.knobs import OF_RUN, KnobTraits
 from sse_widget.loop import submit
-from sse_widget.pacing.pace import PacerOptions
 from sse_widget.run import Run
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _STATIC = Path(__file__).parent / "static"
 _STREAM_ID = re.compile(r"[0-9a-f]{32}")
-_PACE = PacerOptions()
 
 
 def _built(name: str) -> Path:
@@ -38,12 +37,13 @@ def _built(name: str) -> Path:
     return path
 
 
-class StreamWidget(anywidget.AnyWidget):
+class StreamWidget(KnobTraits, anywidget.AnyWidget):
     """An ask box, the answer as it is typed, and its status, in a notebook cell.
 
     `url` and `token` name a server; without them it is the Jupyter extension's, the one of SSE_WIDGET_URL and
     SSE_WIDGET_TOKEN, or a process that the first widget starts when it is made. `model` and `lang` are the defaults of
-    questions and words; empty means the server's and the page's. The last five traits are the typewriter's.
+    questions and words; empty means the server's and the page's. The other traits are knobs (knobs.py): they act on the
+    running answer, and on every question from then on; `preset` sets several.
 
     One run at a time: a question that is asked while another is being answered stops that first. The browser and
     the kernel both read the run from the server; over the comm go its id, and `text` once, at the end. Traits
@@ -63,11 +63,6 @@ class StreamWidget(anywidget.AnyWidget):
     in_jupyter = t.Bool(default_value=False).tag(sync=True)
     model = t.Unicode("").tag(sync=True)
     lang = t.Unicode("").tag(sync=True)
-    base_delay_ms = t.Float(_PACE.base_delay_ms, min=0).tag(sync=True)
-    chars_per_step = t.Int(_PACE.chars_per_step, min=1).tag(sync=True)
-    punctuation_delay_multiplier = t.Float(_PACE.punctuation_delay_multiplier, min=0).tag(sync=True)
-    comma_delay_multiplier = t.Float(_PACE.comma_delay_multiplier, min=0).tag(sync=True)
-    max_lag_ms = t.Float(_PACE.max_lag_ms, min=0).tag(sync=True)
 
     def __init__(self, *, url: str | None = None, token: str | None = None, **traits: Any) -> None:
         self._run: Run | None = None
@@ -85,14 +80,15 @@ class StreamWidget(anywidget.AnyWidget):
     def ask(self, question: str, **params: Any) -> Run:
         """Ask, and return the run: `await` it for the Answer, or let it stream while the next cells run.
 
-        `params` are those of design.md section 5: model, max_tokens, temperature, seed, chunk_tokens and so on.
+        `params` are those of design.md section 5: model, max_tokens, temperature, seed and so on; the knobs are those
+        of the widget, unless a parameter says otherwise.
         Awaiting raises RemoteError when the server ends the stream with an error, ConnectError when it cannot be
         reached (any more), LogTrimmed when events are gone, PayloadError when the text is not the one that was
         sent; each has what arrived in `.text`. A stopped run gives its partial text, with state "stopped".
         """
         if self.model:
             params.setdefault("model", self.model)
-        return self._follow(Run(question), params)
+        return self._follow(Run(question), {**self.params, **params})
 
     def wait(self, timeout_s: float | None = None) -> Answer:
         """Block until the current run ends, and return its Answer. Raises as `ask`, or TimeoutError."""
@@ -190,16 +186,30 @@ class StreamWidget(anywidget.AnyWidget):
         if run is not None:
             await run.stop()
 
+    def _tune(self, changes: dict[str, Any]) -> None:
+        if self._run is not None:
+            submit(self._run.tune(changes))
+
     async def _cut(self, run: Run | None) -> None:
         if run is not None:
             await run.cut()
 
     def _on_message(self, _: StreamWidget, content: dict[str, Any], __: list[bytes]) -> None:
         match content:
-            case {"type": "ask", "q": str(question)}:
-                self.ask(question)
+            case {"type": "ask", "q": str(question), **rest}:
+                # The traits of the same moment may come later: ipywidgets holds them back.
+                knobs = rest.get("knobs")
+                self.ask(question, **{name: knobs[name] for name in OF_RUN if name in knobs} if knobs else {})
+            case {"type": "part", "name": str(name)}:
+                self._send_part(name)
             case {"type": "ticket"} if self._run is not None and self._run.ticket:
                 self._announce(self._run)
+
+    def _send_part(self, name: str) -> None:
+        """Send a part of the view to a page that reaches no server."""
+        known = name in {path.stem.removeprefix("part-") for path in _STATIC.glob("part-*.js")}
+        buffers = [(_STATIC / f"part-{name}.js").read_bytes()] if known else []
+        self.send({"type": "part", "name": name}, buffers)
 
     def _on_stream_id(self, change: dict[str, Any]) -> None:
         """A page started a run by itself: the kernel reads it too."""

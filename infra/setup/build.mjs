@@ -3,7 +3,7 @@
  *
  * Everything is built in memory first, so a build that fails leaves the last good bundles whole.
  */
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -14,6 +14,8 @@ const target = join(root, "sse_widget", "static");
 
 /** Each is one file of its own. anywidget takes one module, and a page can copy one file. */
 const bundles = ["sse.js", "widget.js", "page/page.js", "view/widget.css", "page/page.css"];
+/** Loaded by name when an answer needs them (parts.js). */
+const parts = (await readdir(join(source, "parts")).catch(() => [])).filter((file) => file.endsWith(".js"));
 const copies = ["page/index.html", "page/icon.svg"];
 
 /**
@@ -31,9 +33,10 @@ const publishedLibrary = {
 
 /**
  * @param {string} entry
+ * @param {string} [name]
  * @returns {Promise<[string, Uint8Array]>} name in static/, and content
  */
-async function bundled(entry) {
+async function bundled(entry, name = basename(entry)) {
   const { outputFiles } = await build({
     entryPoints: [join(source, entry)],
     outdir: target,
@@ -47,7 +50,7 @@ async function bundled(entry) {
     plugins: [publishedLibrary],
     logLevel: "warning",
   });
-  return [basename(entry), /** @type {import("esbuild").OutputFile} */ (outputFiles[0]).contents];
+  return [name, /** @type {import("esbuild").OutputFile} */ (outputFiles[0]).contents];
 }
 
 /**
@@ -58,7 +61,11 @@ async function copied(file) {
   return [basename(file), await readFile(join(source, file))];
 }
 
-const files = await Promise.all([...bundles.map(bundled), ...copies.map(copied)]);
+const files = await Promise.all([
+  ...bundles.map((entry) => bundled(entry)),
+  ...parts.map((file) => bundled(`parts/${file}`, `part-${file}`)),
+  ...copies.map(copied),
+]);
 const fresh = `${target}.new`;
 await rm(fresh, { recursive: true, force: true });
 await mkdir(fresh, { recursive: true });

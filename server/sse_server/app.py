@@ -19,6 +19,7 @@ from sse_server.handlers.base import Route, Services
 from sse_server.handlers.chat import ChatHandler
 from sse_server.handlers.intake import Application
 from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler
+from sse_server.handlers.parts import PartHandler
 from sse_server.handlers.runs import RunHandler
 from sse_server.log.memory import MemoryLog
 from sse_server.runs import Runs
@@ -39,6 +40,7 @@ ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/runs/([^/]+)", RunHandler),
     (r"/api/v1/stream/health", HealthHandler),
     (r"/api/v1/clock", ClockHandler),
+    (r"/api/v1/parts/([a-z]+)\.js", PartHandler),
 ]
 
 
@@ -93,13 +95,14 @@ class Server:
             model=self.models.default,
             prefix=prefix,
             node=secrets.token_hex(4),
+            static=static_folder(),
         )
 
     def application(self) -> Application:
         """Return the standalone application: the routes and the page. Its HTTPServer takes `handlers.intake.LIMITS`."""
         services = {"services": self.services}
         rules: list[Any] = [(path, handler, services) for path, handler in [*ROUTES, (r"/api/.*", MissingHandler)]]
-        static = static_folder()
+        static = self.services.static
         if static.is_dir():
             rules.append((r"/(.*)", PageHandler, {"path": str(static), "default_filename": "index.html"}))
         return Application(rules, log_function=log_request)

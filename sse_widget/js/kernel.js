@@ -29,6 +29,7 @@ export class KernelLink {
   #Consumer;
   #tickets;
   #page;
+  #params;
   /** @type {string | null} the run that the reading is of: empty until the kernel names it, null until the server does */
   #following = "";
   /** Whether the model's status is still of the run before. */
@@ -37,14 +38,16 @@ export class KernelLink {
   /**
    * @param {Model} model
    * @param {Reading} reading
-   * @param {{Consumer: Consumer, tickets: Pick<Storage, "getItem" | "setItem">, page: Page, signal: AbortSignal}} parts
+   * @param {{Consumer: Consumer, tickets: Pick<Storage, "getItem" | "setItem">, page: Page, signal: AbortSignal, params?: () => Record<string, unknown>}} parts
+   *   `params` are what a question is sent with
    */
-  constructor(model, reading, { Consumer, tickets, page, signal }) {
+  constructor(model, reading, { Consumer, tickets, page, signal, params = Object }) {
     this.#model = model;
     this.#reading = reading;
     this.#Consumer = Consumer;
     this.#tickets = tickets;
     this.#page = page;
+    this.#params = params;
     listen(model, "change:stream_id", () => this.#onStream(), signal);
     listen(model, "change:status", () => this.#onStatus(), signal);
     listen(model, "comm_live_update", () => this.#onComm(), signal);
@@ -73,7 +76,7 @@ export class KernelLink {
   #askKernel(question) {
     this.#following = "";
     this.#stale = OVER.includes(this.#get("status"));
-    this.#await(question, { type: "ask", q: question });
+    this.#await(question, { type: "ask", q: question, ...nonEmpty({ knobs: this.#params() }) });
   }
 
   /** @param {string} question @param {Server} server */
@@ -81,7 +84,7 @@ export class KernelLink {
     this.#following = null;
     const model = this.#get("model");
     const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    const body = { q: question, ...(model ? { model } : {}) };
+    const body = { q: question, ...(model ? { model } : {}), ...this.#params() };
     this.#reading.follow(question, (place) => {
       const consumer = this.#consumer(routeUrl(server, "chat"), server, { ...place, body, key });
       return consumer.onHello(() => this.#publish(question, consumer.streamId));
@@ -231,6 +234,11 @@ function isGone(model) {
 }
 
 function ignore() {}
+
+/** @param {{knobs: Record<string, unknown>}} part @returns {Partial<typeof part>} */
+function nonEmpty(part) {
+  return Object.keys(part.knobs).length > 0 ? part : {};
+}
 
 /** @param {string} streamId */
 function ticketKey(streamId) {

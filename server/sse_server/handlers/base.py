@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import msgspec
@@ -40,7 +41,8 @@ ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, 
 class Services(msgspec.Struct, frozen=True):
     """What handlers work with, made in app.py.
 
-    `model` is that of questions that name none, `prefix` the path before `/api/v1`, `node` names the process.
+    `model` is that of questions that name none, `prefix` the path before `/api/v1`, `node` names the process,
+    `static` is the folder of the built bundles.
     """
 
     config: Config
@@ -52,6 +54,7 @@ class Services(msgspec.Struct, frozen=True):
     model: str
     prefix: str
     node: str
+    static: Path
 
 
 def refusing(method: Callable[P, Awaitable[None]]) -> Callable[P, Coroutine[Any, Any, None]]:
