@@ -45,7 +45,7 @@ LINES: dict[str, dict[str, str]] = {
         "HAProxy": "timeout server 1h\ntimeout tunnel 1h",
     },
     "resume": {
-        "nginx": "# remove `proxy_set_header Last-Event-ID \"\"` and `proxy_pass_request_headers off`, or add\n"
+        "nginx": '# remove `proxy_set_header Last-Event-ID ""` and `proxy_pass_request_headers off`, or add\n'
         "proxy_set_header Last-Event-ID $http_last_event_id;",
         "Caddy": "# remove `header_up -Last-Event-ID` from reverse_proxy",
         "Traefik": "# remove Last-Event-ID from customRequestHeaders of the `headers` middleware",

@@ -68,9 +68,7 @@ def _flowing(drips: list[Drip]) -> Judgement:
         return warning("buffering.bursts", "buffering", gap_s=longest_gap_s(slow), method=slow.method)
     drip = min(drips, key=span_s)
     methods = ", ".join(sorted({drip.method for drip in drips}))
-    return ok(
-        "buffering.none", count=len(drip.deltas), span_s=span_s(drip), written_s=drip.written_s, methods=methods
-    )
+    return ok("buffering.none", count=len(drip.deltas), span_s=span_s(drip), written_s=drip.written_s, methods=methods)
 
 
 def _of_foreign(drips: list[Drip]) -> Judgement:
@@ -117,7 +115,12 @@ def idle(seen: Observed) -> Judgement:
     lived_s, beat_s = silence.lived_s, silence.heartbeat_s
     if silence.failure.kind == "timeout":
         return fault("idle.lost", "idle", asked_s=silence.asked_s)
-    figures = {"lived_s": lived_s, "heartbeat_s": beat_s, "status": silence.status or "-", "safe_s": safe_beat_s(lived_s)}
+    figures = {
+        "lived_s": lived_s,
+        "heartbeat_s": beat_s,
+        "status": silence.status or "-",
+        "safe_s": safe_beat_s(lived_s),
+    }
     if beat_s >= lived_s or beat_s <= 0:
         return fault("idle.cut", "idle", **figures)
     if beat_s * ROOM > lived_s:

@@ -6,7 +6,10 @@ from sse_widget.diagnosis.words.language import Case, Words
 
 CASES = {
     "upstream.own": Case(
-        Words("an sse-widget server answers in {took_ms:.0f} ms ({who})", "يجيب خادم sse-widget خلال {took_ms:.0f} م‌ث ({who})")
+        Words(
+            "an sse-widget server answers in {took_ms:.0f} ms ({who})",
+            "يجيب خادم sse-widget خلال {took_ms:.0f} م‌ث ({who})",
+        )
     ),
     "upstream.foreign": Case(
         Words(
@@ -15,7 +18,10 @@ CASES = {
         )
     ),
     "upstream.dead": Case(
-        Words("{who} answers {status}: it cannot reach the server behind it", "يجيب {who} بالحالة {status}: لا يستطيع الوصول إلى الخادم خلفه"),
+        Words(
+            "{who} answers {status}: it cannot reach the server behind it",
+            "يجيب {who} بالحالة {status}: لا يستطيع الوصول إلى الخادم خلفه",
+        ),
         Words(
             "See on the machine of that proxy whether the server runs, and whether the proxy's address for it is right.",
             "تحقق على جهاز الوكيل من أن الخادم يعمل ومن صحة العنوان الذي يستعمله الوكيل له.",
@@ -31,7 +37,10 @@ CASES = {
     ),
     "upstream.refused": Case(
         Words("{who} refuses the probe with {status}: {message}", "يرفض {who} الفحص بالحالة {status}: {message}"),
-        Words("The message says what it wants; mend the URL or the model.", "الرسالة تذكر المطلوب؛ صحّح الرابط أو اسم النموذج."),
+        Words(
+            "The message says what it wants; mend the URL or the model.",
+            "الرسالة تذكر المطلوب؛ صحّح الرابط أو اسم النموذج.",
+        ),
     ),
     "upstream.limited": Case(
         Words(
@@ -54,7 +63,10 @@ CASES = {
     ),
     "upstream.silent": Case(
         Words("connected, but no answer for {after_s:.0f} s", "تم الاتصال لكن لا رد مدة {after_s:.0f} ث"),
-        Words("The server hangs, or a proxy waits for one that does: look at it there.", "الخادم معلّق أو وكيل ينتظر خادمًا معلّقًا: افحصه هناك."),
+        Words(
+            "The server hangs, or a proxy waits for one that does: look at it there.",
+            "الخادم معلّق أو وكيل ينتظر خادمًا معلّقًا: افحصه هناك.",
+        ),
     ),
     "upstream.cut": Case(
         Words("the connection was closed before an answer: {detail}", "أُغلق الاتصال قبل وصول الرد: {detail}"),
@@ -65,7 +77,10 @@ CASES = {
     ),
     "upstream.garbled": Case(
         Words("what answers is no HTTP server: {detail}", "ما يجيب ليس خادم HTTP: {detail}"),
-        Words("Check the port; a port that speaks https needs https:// in the URL.", "تحقق من المنفذ؛ المنفذ الذي يتكلم https يحتاج ‎https://‎ في الرابط."),
+        Words(
+            "Check the port; a port that speaks https needs https:// in the URL.",
+            "تحقق من المنفذ؛ المنفذ الذي يتكلم https يحتاج ‎https://‎ في الرابط.",
+        ),
     ),
     "upstream.failed": Case(
         Words("no answer: {detail}", "لا رد: {detail}"),
@@ -81,7 +96,9 @@ CASES = {
         ),
     ),
     "access.rejected": Case(
-        Words("{who} answers {status}: it does not accept this token", "يجيب {who} بالحالة {status}: لا يقبل هذا الرمز"),
+        Words(
+            "{who} answers {status}: it does not accept this token", "يجيب {who} بالحالة {status}: لا يقبل هذا الرمز"
+        ),
         Words(
             "Copy the token again. Servers that were restarted may have a new one, and a proxy may drop the "
             "Authorization header.",
@@ -116,7 +133,9 @@ CASES = {
         ),
     ),
     "content_type.page": Case(
-        Words("a web page ({got}) comes from {url}, not a stream ({who})", "تصل صفحة ويب ({got}) من {url} لا بث ({who})"),
+        Words(
+            "a web page ({got}) comes from {url}, not a stream ({who})", "تصل صفحة ويب ({got}) من {url} لا بث ({who})"
+        ),
         Words(
             "Give the URL of the stream. If it is, a login page or an error page of a proxy answers in its place.",
             "أعطِ رابط البث. وإن كان هو الرابط فإن صفحة دخول أو صفحة خطأ من وكيل تجيب مكانه.",

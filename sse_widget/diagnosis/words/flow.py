@@ -88,7 +88,10 @@ CASES = {
         Words("The server or the network is under load.", "الخادم أو الشبكة تحت الضغط."),
     ),
     "idle.lived": Case(
-        Words("a silent connection lived for {asked_s:.0f} s and then still spoke", "عاش اتصال صامت {asked_s:.0f} ث ثم استمر في العمل")
+        Words(
+            "a silent connection lived for {asked_s:.0f} s and then still spoke",
+            "عاش اتصال صامت {asked_s:.0f} ث ثم استمر في العمل",
+        )
     ),
     "idle.covered": Case(
         Words(

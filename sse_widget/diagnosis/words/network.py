@@ -8,7 +8,9 @@ CASES = {
     "name.found": Case(
         Words("{host} is {addresses} ({took_ms:.0f} ms)", "الاسم {host} عنوانه {addresses} ({took_ms:.0f} م‌ث)")
     ),
-    "name.number": Case(Words("{host} is an address; no name is looked up", "{host} عنوان رقمي؛ لا حاجة إلى البحث عن اسم")),
+    "name.number": Case(
+        Words("{host} is an address; no name is looked up", "{host} عنوان رقمي؛ لا حاجة إلى البحث عن اسم")
+    ),
     "name.unknown": Case(
         Words("the name {host} has no address: {detail}", "لا عنوان للاسم {host}: {detail}"),
         Words(
@@ -17,7 +19,10 @@ CASES = {
         ),
     ),
     "connection.made": Case(
-        Words("connected to {address} port {port} in {took_ms:.0f} ms", "تم الاتصال بـ {address} المنفذ {port} خلال {took_ms:.0f} م‌ث")
+        Words(
+            "connected to {address} port {port} in {took_ms:.0f} ms",
+            "تم الاتصال بـ {address} المنفذ {port} خلال {took_ms:.0f} م‌ث",
+        )
     ),
     "connection.partly": Case(
         Words("{good} answers, {bad} does not", "يجيب {good} ولا يجيب {bad}"),
@@ -71,15 +76,23 @@ CASES = {
     ),
     "encryption.soon": Case(
         Words("the certificate of {issuer} runs out in {days:.0f} days", "تنتهي شهادة {issuer} بعد {days:.0f} يومًا"),
-        Words("Renew it now, and see why that did not happen by itself.", "جدّدها الآن وابحث عن سبب عدم تجديدها تلقائيًا."),
+        Words(
+            "Renew it now, and see why that did not happen by itself.", "جدّدها الآن وابحث عن سبب عدم تجديدها تلقائيًا."
+        ),
     ),
     "encryption.expired": Case(
         Words("the certificate of {host} has expired", "انتهت صلاحية شهادة {host}"),
-        Words("Renew it (certbot renew, or restart Caddy), then reload the proxy.", "جدّدها (‎certbot renew‎ أو أعد تشغيل Caddy) ثم أعد تحميل الوكيل."),
+        Words(
+            "Renew it (certbot renew, or restart Caddy), then reload the proxy.",
+            "جدّدها (‎certbot renew‎ أو أعد تشغيل Caddy) ثم أعد تحميل الوكيل.",
+        ),
     ),
     "encryption.not_yet": Case(
         Words("the certificate of {host} is not valid yet", "شهادة {host} لم يبدأ سريانها بعد"),
-        Words("Set the clock of this machine, or of the one that made the certificate.", "اضبط ساعة هذا الجهاز أو ساعة الجهاز الذي أصدر الشهادة."),
+        Words(
+            "Set the clock of this machine, or of the one that made the certificate.",
+            "اضبط ساعة هذا الجهاز أو ساعة الجهاز الذي أصدر الشهادة.",
+        ),
     ),
     "encryption.wrong_name": Case(
         Words("the certificate is not for {host}: {detail}", "الشهادة ليست للمضيف {host}: {detail}"),
@@ -89,7 +102,9 @@ CASES = {
         ),
     ),
     "encryption.untrusted": Case(
-        Words("nobody known vouches for the certificate of {host}: {detail}", "لا جهة معروفة تضمن شهادة {host}: {detail}"),
+        Words(
+            "nobody known vouches for the certificate of {host}: {detail}", "لا جهة معروفة تضمن شهادة {host}: {detail}"
+        ),
         Words(
             "Serve the whole chain, or use a public authority. For a company's own authority, name its file in "
             "SSL_CERT_FILE for Python, and install it in the browser.",
@@ -98,8 +113,14 @@ CASES = {
         ),
     ),
     "encryption.none": Case(
-        Words("port {port} of {host} speaks plain HTTP, not https", "المنفذ {port} على {host} يتكلم HTTP غير مشفّر لا https"),
-        Words("Write http:// in the URL, or the port that speaks https.", "اكتب ‎http://‎ في الرابط أو المنفذ الذي يتكلم https."),
+        Words(
+            "port {port} of {host} speaks plain HTTP, not https",
+            "المنفذ {port} على {host} يتكلم HTTP غير مشفّر لا https",
+        ),
+        Words(
+            "Write http:// in the URL, or the port that speaks https.",
+            "اكتب ‎http://‎ في الرابط أو المنفذ الذي يتكلم https.",
+        ),
     ),
     "encryption.failed": Case(
         Words("no encrypted connection: {detail}", "تعذّر إنشاء اتصال مشفّر: {detail}"),
@@ -128,7 +149,9 @@ CASES = {
         Words("The response needs a Location header.", "يجب أن يحمل الرد ترويسة Location."),
     ),
     "redirects.downgrade": Case(
-        Words("{url} leads to {location}, from https back to http", "يقود {url} إلى {location} أي من https رجوعًا إلى http"),
+        Words(
+            "{url} leads to {location}, from https back to http", "يقود {url} إلى {location} أي من https رجوعًا إلى http"
+        ),
         Words(
             "Browsers block this. Let the server know that it is behind https (X-Forwarded-Proto), so that it builds "
             "https addresses.",
