@@ -58,7 +58,7 @@ def asked(question: str, params: dict[str, Any], *, plain: bool) -> Run:
     """Display a widget, ask it, and return the run."""
     widget = StreamWidget(ask_box=False, markdown=not plain)
     run = widget.ask(question, **{name: value for name, value in params.items() if value is not None})
-    display(widget)  # type: ignore[no-untyped-call]
+    display(widget)
     return run
 
 
