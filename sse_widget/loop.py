@@ -16,6 +16,9 @@ T = TypeVar("T")
 CLOSE_TIMEOUT_S = 2.0
 """How long the end of the process waits for readers to let go of their connections."""
 
+AWAKE_S = 0.5
+"""How often whoever waits looks up: ipykernel (7.4) hears an interrupt only when its loop wakes."""
+
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 
@@ -23,6 +26,15 @@ _loop: asyncio.AbstractEventLoop | None = None
 def submit(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
     """Run a coroutine on the loop, in the context of the caller; the future is safe to wait for on any other thread."""
     return asyncio.run_coroutine_threadsafe(coroutine, _running())
+
+
+async def result_of(future: Future[T]) -> T:
+    """Wait, on any loop, for a future of another thread. Who stops waiting leaves it as it is."""
+    waiting = asyncio.wrap_future(future)
+    waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody need be left to hear of it
+    while not waiting.done():
+        await asyncio.wait({waiting}, timeout=AWAKE_S)
+    return waiting.result()
 
 
 def _running() -> asyncio.AbstractEventLoop:

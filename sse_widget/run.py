@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sse_widget.answer import Answer
 from sse_widget.errors import ConnectError, RemoteError, SSEWidgetError
-from sse_widget.loop import submit
+from sse_widget.loop import result_of, submit
 from sse_widget.measure.measured import Measured
 from sse_widget.measure.record import Record
 from sse_widget.protocol.actions import Reset
@@ -81,7 +81,7 @@ class Run(Measured):
         return self.future.result(timeout_s)
 
     def __await__(self) -> Generator[Any, None, Answer]:
-        return asyncio.shield(asyncio.wrap_future(self.future)).__await__()
+        return result_of(self.future).__await__()
 
     def __repr__(self) -> str:
         return f"<run {self.stream_id or 'not started'}: {self.state or 'running'}, {len(self.text)} characters>"
