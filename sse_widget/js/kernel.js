@@ -65,7 +65,7 @@ export class KernelLink {
     this.#params = params;
     this.#ladder = ladder;
     this.#relay = relay;
-    ladder.onFound(({ route }) => (route === "relay" ? relay.listen() : relay.hush()));
+    ladder.onFound((found) => this.#onWay(found));
     listen(model, "change:stream_id", () => this.#onStream(), signal);
     listen(model, "change:status", () => this.#onStatus(), signal);
     for (const named of ["node", "base_url", "route"])
@@ -107,7 +107,14 @@ export class KernelLink {
 
   /** Finds the way before it is needed. */
   #look() {
-    if (this.#get("node")) this.#ladder.find();
+    if (this.#get("node") && (this.#get("base_url") || this.#get("in_jupyter"))) this.#ladder.find();
+  }
+
+  /** @param {Found} found */
+  #onWay({ route }) {
+    if (route === "relay") this.#relay.listen();
+    else this.#relay.hush();
+    this.#catchUp();
   }
 
   /** @param {string} question */
@@ -174,7 +181,9 @@ export class KernelLink {
     const status = this.#get("status");
     const { standing, text, lost } = this.#reading;
     if (this.#stale || this.#get("stream_id") !== this.#following) return;
-    if (!OVER.includes(status) || !lost) return;
+    // By the kernel itself it would come no sooner.
+    const unheard = !text && standing.state === "connecting" && this.#ladder.found?.route === "relay";
+    if (!OVER.includes(status) || !(lost || unheard)) return;
     const same = text === this.#get("text") || status === "interrupted";
     if (standing.state !== status || !same) this.#settle();
   }

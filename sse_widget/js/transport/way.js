@@ -29,6 +29,10 @@ export class WayTransport {
     this.#along = along;
   }
 
+  get awaits() {
+    return this.#transport?.awaits ?? "";
+  }
+
   /** @param {Opening} opening @param {Sink} sink */
   open(opening, sink) {
     const left = new AbortController();
