@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rig.browser import Lab
 
-LIMIT_MS = 60_000
+LIMIT_MS = 20_000
 _COPIES = """
 ([want, count]) => {
   const seen = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
