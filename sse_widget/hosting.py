@@ -117,6 +117,12 @@ def find(
     return Address(named, token or environment.get(TOKEN_VARIABLE, ""), in_jupyter=named.endswith(EXTENSION_PATH))
 
 
+def running() -> Hosted | None:
+    """Return this process's own server if it runs; never starts one."""
+    with _lock:
+        return _own if _own is not None and _own.running else None
+
+
 def own() -> Hosted:
     """Return this process's own server, started on first use and again if it has ended. Blocks until it listens."""
     global _own  # noqa: PLW0603 - one server for the process
