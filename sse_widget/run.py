@@ -14,7 +14,7 @@ from sse_widget.protocol.actions import Reset
 from sse_widget.protocol.events import Delta, Metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator, Mapping
 
     from sse_widget.client import Created, Status, Stream, StreamClient
     from sse_widget.protocol.events import TerminalState
@@ -43,6 +43,8 @@ class Run:
         self._client: StreamClient | None = None
         self._stream: Stream | None = None
         self._left: ConnectError | None = None
+        self._changes: dict[str, Any] = {}
+        self._tuning = False
         self._unwanted = asyncio.Event()
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
@@ -118,6 +120,7 @@ class Run:
         self._stream = client.attach(self.stream_id).on_status(told)
         if self._unwanted.is_set():
             await self.stop()
+        await self.tune({})
         async for message in self._stream:
             self._take(message)
         if self._stream.error is not None:
@@ -146,6 +149,23 @@ class Run:
         except RemoteError as error:
             if error.code not in _GONE:
                 raise
+
+    async def tune(self, changes: Mapping[str, Any]) -> None:
+        """Turn knobs of the run: one request at a time, the last value of each. A run that is over stays as it is.
+
+        While the server has not said which run it is, they wait. What does not reach it holds for the next question.
+        """
+        self._changes |= changes
+        if self._tuning or self._client is None or not self.stream_id:
+            return
+        self._tuning = True
+        try:
+            while self._changes and self.state is None:
+                sending, self._changes = self._changes, {}
+                with suppress(SSEWidgetError):
+                    await self._client.tune(self.stream_id, **sending)
+        finally:
+            self._tuning = False
 
     async def make_way(self) -> None:
         """Stop the run and wait until its reader has ended; leave it when the server is not reached in 3 s."""

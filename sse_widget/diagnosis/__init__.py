@@ -58,7 +58,8 @@ def doctor(  # noqa: PLR0913 - settings, each by its name
     time. `model` is for servers with OpenAI's routes. `lang` is `en` or `ar`, by default that of the locale.
 
     It starts three tiny runs of seeded text on a server of ours and stops them; no model is asked. Another server
-    is asked once. Interrupted, it returns what it has found so far. Raises ConnectError when a URL or the token can be none.
+    is asked once. Interrupted, it returns what it has found so far. Raises ConnectError when a URL or the token can
+    be none.
     """
     said = words.preferred_lang(lang)
     began_s = time.monotonic()

@@ -35,20 +35,24 @@ EXIT_USAGE = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.epilog = EPILOG
-    parser.add_argument("url", nargs="?", help="base URL of the server, or the URL of any other SSE stream; default: "
-                        "SSE_WIDGET_URL, else a server that is started for it")  # fmt: skip
-    parser.add_argument("--via", action="append", default=[], metavar="URL",
-                        help="address behind URL, towards the server; may be repeated: names the hop of a fault")  # fmt: skip
-    parser.add_argument("--token-file", metavar="FILE", help="file with the bearer token; - reads standard input")
-    parser.add_argument("--origin", default="", help="origin of a page that will ask, such as https://lab.example")
-    parser.add_argument("--idle-s", type=_seconds, metavar="S",
-                        help=f"how long a silent connection is watched, at most {MOST_IDLE_S:.0f}; 0 leaves it out "
-                        f"(default: {IDLE_S:.0f})")  # fmt: skip
-    parser.add_argument("--model", default="", help="model to ask, for servers with OpenAI's routes")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--lang", choices=("en", "ar"), default="", help="language (default: that of the locale)")
-    parser.add_argument("--strict", action="store_true", help="warnings count as faults in the exit status")
-    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    add = parser.add_argument
+    add(
+        "url",
+        nargs="?",
+        help="base URL of the server, or URL of any SSE stream (default: SSE_WIDGET_URL, else a new one)",
+    )
+    add(
+        "--via", action="append", default=[], metavar="URL", help="address behind URL, nearer to the server; repeatable"
+    )
+    add("--token-file", metavar="FILE", help="file with the bearer token; - reads standard input")
+    add("--origin", default="", help="origin of a page that will ask, such as https://lab.example")
+    idle = f"seconds to watch a silent connection, at most {MOST_IDLE_S:.0f}; 0 leaves it out (default: {IDLE_S:.0f})"
+    add("--idle-s", type=_seconds, metavar="S", help=idle)
+    add("--model", default="", help="model to ask, for servers with OpenAI's routes")
+    add("--json", action="store_true", help="print the report as JSON")
+    add("--lang", choices=("en", "ar"), default="", help="language (default: that of the locale)")
+    add("--strict", action="store_true", help="warnings count as faults in the exit status")
+    add("--quiet", action="store_true", help="no progress on standard error")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -58,7 +58,8 @@ LINES: dict[str, dict[str, str]] = {
     },
     "websocket": {
         "nginx": _NGINX_LOCATION.replace("stream/", "stream/ws")
-        + "    proxy_pass http://127.0.0.1:8765;\n    proxy_http_version 1.1;\n    proxy_set_header Upgrade $http_upgrade;\n"
+        + "    proxy_pass http://127.0.0.1:8765;\n    proxy_http_version 1.1;\n"
+        "    proxy_set_header Upgrade $http_upgrade;\n"
         "    proxy_set_header Connection upgrade;\n    proxy_read_timeout 1h;\n}",
         "Caddy": "# reverse_proxy passes upgrades; remove `header_up -Upgrade` and `-Connection`",
         "Traefik": "# passed by default; remove middlewares that set Upgrade or Connection",

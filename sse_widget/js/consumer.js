@@ -1,12 +1,11 @@
-/** SSEConsumer: one stream, followed over as many connections as it takes, handed to whoever listens. */
+/** One stream, followed over as many connections as it takes, handed to whoever listens. */
+import { Listening } from "./listening.js";
 import { Backoff } from "./protocol/backoff.js";
 import { eventId } from "./protocol/events.js";
 import { Session } from "./protocol/session.js";
 import { LimitExceeded, MAX_EVENT_CHARS, Parser } from "./protocol/sse.js";
 import { Alarm } from "./transport/alarm.js";
-import { Endpoint } from "./transport/endpoint.js";
-import { openFetch } from "./transport/fetch.js";
-import { Handlers } from "./transport/handlers.js";
+import { FetchTransport } from "./transport/fetch.js";
 import { platformOf } from "./transport/platform.js";
 
 /** @typedef {import("./protocol/actions.js").Action} Action */
@@ -14,36 +13,40 @@ import { platformOf } from "./transport/platform.js";
 /** @typedef {import("./protocol/actions.js").Finish} Finish */
 /** @typedef {import("./protocol/events.js").TerminalState} TerminalState */
 /** @typedef {import("./protocol/sse.js").SSEEvent} SSEEvent */
-/** @typedef {"idle" | "connecting" | "open" | "waiting" | TerminalState} State */
-/** @typedef {(data: any, event: SSEEvent | null) => unknown} DataHandler */
+/** @typedef {import("./transport/transport.js").Transport} Transport */
+/** @typedef {import("./listening.js").State} State */
+/** @typedef {import("./listening.js").DataHandler} DataHandler */
 /**
  * @typedef {object} ConsumerOwnOptions
  * @property {boolean} [reconnect] true
  * @property {number} [maxReconnectAttempts] 10, counted from the last progress
  * @property {number} [reconnectDelay] 1000 ms, doubled with each attempt; the wait is a random part of it
  * @property {number} [heartbeatTimeout] 45000 ms without a byte, after which the connection counts as dead
+ * @property {number | null} [heartbeatS] seconds of silence after which the server is to ping; null leaves it to the server
  * @property {number} [maxEventChars] 16 Mi UTF-16 units: the largest event
+ * @property {string} [lastEventId] where to go on from
  * @property {AbortSignal} [signal] aborting it is `disconnect()`
  */
-/** @typedef {ConsumerOwnOptions & import("./transport/endpoint.js").EndpointOptions & Partial<import("./transport/platform.js").Platform>} ConsumerOptions */
+/** @typedef {Partial<import("./transport/platform.js").Platform>} Parts */
+/** @typedef {ConsumerOwnOptions & import("./transport/endpoint.js").EndpointOptions & Parts} ConsumerOptions */
 
-/**
- * Reads one stream of server-sent events (design.md section 6). Text is not kept: `onReset` says when to forget it.
- *
- * Handlers run synchronously, in the order of the stream; one that throws is reported and changes nothing else.
- */
-export class SSEConsumer {
+/** Reads one stream over a transport (design.md section 6). Text is not kept: `onReset` says when to forget it. */
+export class Consumer extends Listening {
   /** @type {State} */
   state = "idle";
   /** @type {{code: string, message: string} | null} why it ended, unless it ended well */
   error = null;
+  /** How many bytes the transport has brought: of the stream, not of HTTP. */
+  bytes = 0;
   #platform;
-  #endpoint;
+  #transport;
+  #via;
+  #heartbeatS;
   #session;
-  #handlers;
   #alarm;
-  #parserOptions;
+  #maxEventChars;
   #drop = () => {};
+  #connecting = {};
   /** @type {Action[]} */
   #todo = [];
   #busy = false;
@@ -68,23 +71,29 @@ export class SSEConsumer {
   );
 
   /**
-   * @param {string | URL} url of a route that starts a stream, or of a run, to attach to it
-   * @param {ConsumerOptions} [options]
-   * @throws {TypeError} the URL is not one
+   * @param {Transport} transport
+   * @param {ConsumerOwnOptions & Parts} [options]
    */
-  constructor(url, options = {}) {
-    this.#platform = platformOf(options);
-    this.#endpoint = new Endpoint(url, options, this.#platform);
-    this.#handlers = new Handlers(this.#platform.report);
-    this.#alarm = new Alarm(this.#platform, () => this.#run(this.#session.tick(this.#platform.now())));
-    this.#session = new Session(settings(options, this.#endpoint), this.#platform.random);
+  constructor(transport, options = {}) {
+    const platform = platformOf(options);
+    super(platform.report);
+    this.#platform = platform;
+    this.#transport = transport;
+    this.#via = transport.name;
+    this.#heartbeatS = options.heartbeatS ?? null;
+    this.#alarm = new Alarm(platform, () => this.#run(this.#session.tick(platform.now())));
+    this.#session = new Session(settings(options, transport), platform.random);
     this.#lastForeignId = options.lastEventId ?? "";
-    const { maxEventChars = MAX_EVENT_CHARS } = options;
-    this.#parserOptions = { maxEventChars, onComment: this.#comment.bind(this) };
+    this.#maxEventChars = options.maxEventChars ?? MAX_EVENT_CHARS;
     options.signal?.addEventListener("abort", () => this.disconnect(), { signal: this.#left.signal });
     if (options.signal?.aborted) {
       this.disconnect();
     }
+  }
+
+  /** The way that the stream takes: sse, websocket, poll or relay. */
+  get transport() {
+    return this.#via;
   }
 
   /** The id of the run, empty until the server has said it. */
@@ -96,96 +105,6 @@ export class SSEConsumer {
   get lastEventId() {
     const { streamId, lastSeq } = this.#session;
     return streamId ? eventId(streamId, lastSeq) : this.#lastForeignId;
-  }
-
-  /** @param {DataHandler} handler */
-  onHello(handler) {
-    return this.on("hello", handler);
-  }
-
-  /** @param {DataHandler} handler */
-  onStart(handler) {
-    return this.on("start", handler);
-  }
-
-  /** @param {DataHandler} handler */
-  onDelta(handler) {
-    return this.on("delta", handler);
-  }
-
-  /** @param {DataHandler} handler */
-  onProgress(handler) {
-    return this.on("progress", handler);
-  }
-
-  /** @param {DataHandler} handler */
-  onPreview(handler) {
-    return this.on("preview", handler);
-  }
-
-  /** @param {DataHandler} handler */
-  onAudio(handler) {
-    return this.on("audio", handler);
-  }
-
-  /** @param {DataHandler} handler */
-  onMetadata(handler) {
-    return this.on("metadata", handler);
-  }
-
-  /** @param {DataHandler} handler */
-  onPing(handler) {
-    return this.on("ping", handler);
-  }
-
-  /**
-   * Hears of `error` events, and, with null for the event, of every other bad end: a refusal, attempts used up,
-   * events lost for good.
-   *
-   * @param {DataHandler} handler
-   */
-  onError(handler) {
-    return this.on("error", handler);
-  }
-
-  /** @param {DataHandler} handler */
-  onDone(handler) {
-    return this.on("done", handler);
-  }
-
-  /** @param {DataHandler} handler */
-  onComplete(handler) {
-    return this.onDone(handler);
-  }
-
-  /**
-   * Hears of events of any one name; data are parsed when they are JSON.
-   *
-   * @param {string} name
-   * @param {DataHandler} handler
-   */
-  on(name, handler) {
-    return this.#listen(`event:${name}`, handler);
-  }
-
-  /** @param {(event: SSEEvent) => unknown} handler hears of every event, data as they came */
-  onEvent(handler) {
-    return this.#listen("any", handler);
-  }
-
-  /** @param {(comment: string) => unknown} handler hears the comments of one read before its events */
-  onComment(handler) {
-    return this.#listen("comment", handler);
-  }
-
-  /** @param {(state: State, detail: Readonly<Record<string, any>>) => unknown} handler */
-  onState(handler) {
-    return this.#listen("state", handler);
-  }
-
-  /** @param {() => unknown} handler hears that all text is to be forgotten: the stream comes again from its start */
-  onReset(handler) {
-    return this.#listen("reset", handler);
   }
 
   /** Opens the stream. The promise never rejects: a failure is a state too. */
@@ -205,6 +124,15 @@ export class SSEConsumer {
   /** Drops the connection and resumes at once, without a wait. */
   restart() {
     this.#run(this.#session.restart(this.#platform.now()));
+  }
+
+  /** Breaks the connection, as a fault would: it is resumed at once, or, without reconnection, the reading is interrupted. */
+  cut() {
+    const { now } = this.#platform;
+    if (this.#session.reconnect) return this.restart();
+    if (this.state !== "open" && this.state !== "connecting") return;
+    this.#drop();
+    this.#run(this.#session.failed("cut", now()));
   }
 
   /**
@@ -228,28 +156,42 @@ export class SSEConsumer {
     if (!this.streamId || ["done", "stopped", "error"].includes(this.state)) {
       return false;
     }
-    try {
-      const { url, init } = await this.#endpoint.stop(this.streamId);
-      const response = await this.#platform.fetch(url, init);
-      response.body?.cancel().catch(() => {});
-      if (this.state === "waiting") {
-        this.restart();
-      }
-      return response.ok;
-    } catch {
-      return false;
+    const agreed = await this.#transport.stop(this.streamId);
+    if (agreed && this.state === "waiting") {
+      this.restart();
     }
+    return agreed;
   }
 
-  /** @param {string} topic @param {import("./transport/handlers.js").Handler} handler */
-  #listen(topic, handler) {
-    this.#handlers.add(topic, handler);
-    return this;
+  /**
+   * Changes knobs of the run; while the server is about to say which run it is, this waits.
+   *
+   * @param {import("./transport/transport.js").Changes} changes chunk_tokens, chunk_ms, delay_ms
+   * @returns {Promise<boolean>} whether the server agreed
+   * @throws {Error} it could not be reached
+   */
+  async tune(changes) {
+    await this.#place;
+    return (
+      this.streamId !== "" && this.#session.phase !== "ended" && this.#transport.tune(this.streamId, changes)
+    );
   }
 
-  /** @param {string} comment */
-  #comment(comment) {
-    this.#handlers.say("comment", comment);
+  /**
+   * Changes options of a consumer at work. Another heartbeat is asked for by resuming at once; a wait for the next
+   * attempt ends when reconnection is switched off.
+   *
+   * @param {{reconnect?: boolean, heartbeatS?: number | null}} changes
+   */
+  update({ reconnect, heartbeatS = this.#heartbeatS }) {
+    if (reconnect !== undefined) {
+      this.#run(this.#session.update(reconnect));
+    }
+    if (heartbeatS === this.#heartbeatS) return;
+    this.#heartbeatS = heartbeatS;
+    if (this.state === "open" || this.state === "connecting") {
+      this.#run(this.#session.restart(this.#platform.now(), "heartbeat"));
+    }
   }
 
   /**
@@ -300,7 +242,7 @@ export class SSEConsumer {
       case "deliver":
         return this.#deliver(action.event);
       case "reset":
-        return this.#handlers.say("reset");
+        return this.handlers.say("reset");
       case "finish":
         return this.#finish(action);
     }
@@ -309,17 +251,39 @@ export class SSEConsumer {
   /** @param {Connect} connect */
   #open(connect) {
     const { connection, reason, streamId, after, lastEventId } = connect;
-    this.#enter("connecting", { connection, reason });
+    this.#connecting = { connection, reason };
+    this.#waiting();
     const parser = new Parser({
-      ...this.#parserOptions,
       lastEventId: streamId ? eventId(streamId, after) : lastEventId,
+      maxEventChars: this.#maxEventChars,
+      onComment: (comment) => this.handlers.say("comment", comment),
     });
-    this.#drop = openFetch(() => this.#endpoint.request(connect), this.#platform, {
-      head: (head) => this.#opened(head),
-      bytes: (bytes) => this.#read(parser, bytes),
-      ended: () => this.#run(this.#session.ended(this.#platform.now())),
-      failed: (why) => this.#run(this.#session.failed(why, this.#platform.now())),
-    });
+    const { now } = this.#platform;
+    this.#drop = this.#transport.open(
+      { ...connect, heartbeatS: this.#heartbeatS },
+      {
+        head: (head) => this.#opened(head),
+        bytes: (bytes) => this.#read(parser, bytes),
+        event: (event, sizeBytes) => this.#take(event, sizeBytes),
+        ended: () => this.#run(this.#session.ended(now())),
+        failed: (why) => this.#run(this.#session.failed(why, now())),
+        again: (why) => this.#run(this.#session.restart(now(), why)),
+        via: (name, why) => this.#goes(name, why),
+      },
+    );
+  }
+
+  #waiting() {
+    const code = this.#transport.awaits;
+    this.#enter("connecting", { ...this.#connecting, ...(code ? { code } : {}) });
+  }
+
+  /** @param {string} name @param {string} reason */
+  #goes(name, reason) {
+    if (name === this.#via) return;
+    this.#via = name;
+    if (this.state === "connecting") this.#waiting();
+    this.handlers.say("transport", name, reason);
   }
 
   /** @param {import("./protocol/actions.js").Head} head */
@@ -333,6 +297,7 @@ export class SSEConsumer {
   /** @param {Parser} parser @param {Uint8Array} bytes */
   #read(parser, bytes) {
     const nowMs = this.#platform.now();
+    this.bytes += bytes.length;
     this.#session.bytesArrived(nowMs);
     try {
       const events = parser.feed(bytes);
@@ -350,10 +315,22 @@ export class SSEConsumer {
     }
   }
 
+  /** @param {SSEEvent} event @param {number} sizeBytes */
+  #take(event, sizeBytes) {
+    const nowMs = this.#platform.now();
+    this.bytes += sizeBytes;
+    this.#session.bytesArrived(nowMs);
+    if (event.data.length > this.#maxEventChars) {
+      const { code, message } = new LimitExceeded(this.#maxEventChars);
+      this.#run(this.#session.refuse(code, message));
+    }
+    this.#run(this.#session.event(event, nowMs));
+  }
+
   /** @param {State} state @param {Record<string, unknown>} detail */
   #enter(state, detail) {
     this.state = state;
-    this.#handlers.say("state", state, Object.freeze(detail));
+    this.handlers.say("state", state, Object.freeze(detail));
   }
 
   /** @param {SSEEvent} event */
@@ -362,11 +339,7 @@ export class SSEConsumer {
     if (!this.streamId) {
       this.#lastForeignId = event.id;
     }
-    this.#handlers.say("any", event);
-    const topic = `event:${event.event}`;
-    if (this.#handlers.has(topic)) {
-      this.#handlers.say(topic, parsed(event.data), event);
-    }
+    this.say(event);
     if (this.#stopWanted && !this.streamId) {
       this.#run(this.#session.disconnect());
     }
@@ -378,7 +351,7 @@ export class SSEConsumer {
     const state = ending === "closed" && unheard ? "stopped" : ending;
     this.error = code ? { code, message } : null;
     if (code && this.#lastName !== "error") {
-      this.#handlers.say("event:error", { message, code, type: state, retryable: false }, null);
+      this.handlers.say("event:error", { message, code, type: state, retryable: false }, null);
     }
     this.#enter(state, { code, message });
     this.#left.abort();
@@ -386,11 +359,23 @@ export class SSEConsumer {
   }
 }
 
+/** A consumer of server-sent events over fetch. */
+export class SSEConsumer extends Consumer {
+  /**
+   * @param {string | URL} url of a route that starts a stream, or of a run, to attach to it
+   * @param {ConsumerOptions} [options]
+   * @throws {TypeError} the URL is not one
+   */
+  constructor(url, options = {}) {
+    super(new FetchTransport(url, options, platformOf(options)), options);
+  }
+}
+
 /**
- * @param {ConsumerOptions} options
- * @param {Endpoint} endpoint
+ * @param {ConsumerOwnOptions} options
+ * @param {Transport} transport
  */
-function settings(options, { method, place, logged }) {
+function settings(options, { place, logged, repeatable }) {
   const {
     reconnect = true,
     maxReconnectAttempts = 10,
@@ -403,16 +388,7 @@ function settings(options, { method, place, logged }) {
     maxAttempts: maxReconnectAttempts,
     backoff: new Backoff({ baseMs: reconnectDelay, capMs: Math.max(30_000, reconnectDelay) }),
     heartbeatTimeoutMs: heartbeatTimeout,
-    repeatable: method === "GET",
+    repeatable,
     logged,
   };
-}
-
-/** @param {string} data */
-function parsed(data) {
-  try {
-    return JSON.parse(data);
-  } catch {
-    return data;
-  }
 }

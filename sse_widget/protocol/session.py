@@ -74,6 +74,9 @@ class _Greeting(msgspec.Struct):
     gap: bool = False
 
 
+_LOST = _Failure("the connection was lost and could not be resumed", "connect_failed")
+
+
 def _failure(event: Event) -> _Failure:
     try:
         return msgspec.json.decode(event.data, type=_Failure)
@@ -92,6 +95,7 @@ class Session:
         self.connection = 0
         self.deadline_ms: float | None = None
         self._config = config
+        self._reconnect = config.reconnect
         self._random = unit_random
         self._backoff = config.backoff
         self._heartbeat_ms = config.heartbeat_timeout_ms
@@ -188,13 +192,18 @@ class Session:
             return [self._connect(self._reason, now_ms)]
         return [Close(), *self._broken("idle", now_ms)]
 
-    def restart(self, now_ms: float) -> list[Action]:
-        """Drop the connection and resume at once."""
+    def restart(self, now_ms: float, reason: str = "restart") -> list[Action]:
+        """Drop the connection and resume at once; `reason` is a short word, as `failed` takes it."""
         if self.phase in {"idle", "ended"}:
             return []
         if not self._may_return():
             return []
-        return [Close(), self._connect("restart", now_ms)]
+        return [Close(), self._connect(reason, now_ms)]
+
+    def update(self, *, reconnect: bool) -> list[Action]:
+        """Change whether an interruption is mended. A wait for the next attempt ends when it is not."""
+        self._reconnect = reconnect
+        return [] if reconnect or self.phase != "waiting" else [self._give_up()]
 
     def disconnect(self) -> list[Action]:
         """Leave; the run goes on."""
@@ -263,7 +272,7 @@ class Session:
         return [Deliver(event)]
 
     def _hole(self, now_ms: float) -> list[Action]:
-        if self._hole_after == self.last_seq or not self._config.reconnect:
+        if self._hole_after == self.last_seq or not self._reconnect:
             return [Close(), self._finish("gap", "gap", f"events after {self.last_seq} never arrived")]
         self._hole_after = self.last_seq
         return [Close(), self._connect("hole", now_ms)]
@@ -277,7 +286,7 @@ class Session:
         return [Deliver(event), Close(), self._finish(state, "", "")]
 
     def _mismatch(self, now_ms: float) -> list[Action]:
-        if self._reread or not self._config.reconnect:
+        if self._reread or not self._reconnect:
             message = "the text does not match the length and checksum of the server, also when read again"
             return [Close(), self._finish("error", "payload_mismatch", message)]
         self._reread = True
@@ -307,13 +316,16 @@ class Session:
     def _broken(self, reason: str, now_ms: float, at_least_ms: float = 0.0) -> list[Action]:
         self._reason = reason
         self.attempt += 1
-        if not self._config.reconnect or self.attempt > self._config.max_attempts or not self._may_return():
-            failure = self._refusal or _Failure("the connection was lost and could not be resumed", "connect_failed")
-            return [self._finish("interrupted", failure.code, failure.message)]
+        if not self._reconnect or self.attempt > self._config.max_attempts or not self._may_return():
+            return [self._give_up()]
         delay_ms = max(at_least_ms, self._backoff.delay_ms(self.attempt, self._random()))
         self.phase = "waiting"
         self.deadline_ms = now_ms + delay_ms
         return [Wait(delay_ms, self.attempt, reason)]
+
+    def _give_up(self) -> Finish:
+        failure = self._refusal or _LOST
+        return self._finish("interrupted", failure.code, failure.message)
 
     def _may_return(self) -> bool:
         """Whether another connection can be opened without asking the model again."""

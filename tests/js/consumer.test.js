@@ -480,6 +480,76 @@ test("stop that the server refuses, or that nothing can be done about", async (t
   assert.equal(await unanswered.consumer.stop(), false, "there is no run");
 });
 
+test("tune changes the run once it is known; what it reaches no more is said", async (t) => {
+  const server = await LogServer.start(t);
+  const told = reader(`${server.chatUrl}?ticket=t`, { ...ASK, headers: { "X-XSRFToken": "x" } });
+  const tuned = told.consumer.tune({ chunk_tokens: 1 });
+  const outcome = told.consumer.connect();
+  server.script = [(response, visit) => server.answer(response, visit), refuse(202)];
+  assert.equal(await tuned, true);
+  const { method, url, headers, body } = server.visits.at(-1) ?? assert.fail();
+  assert.equal(`${method} ${url.pathname}${url.search}`, `PATCH /api/v1/stream/runs/${STREAM}?ticket=t`);
+  assert.deepEqual([headers["x-xsrftoken"], headers["content-type"]], ["x", "application/json"]);
+  assert.deepEqual(JSON.parse(body), { chunk_tokens: 1 });
+  server.script = [refuse(403), (response) => response.destroy()];
+  assert.equal(await told.consumer.tune({ delay_ms: 5 }), false);
+  await assert.rejects(told.consumer.tune({ delay_ms: 5 }), "it was not reached");
+  server.end();
+  assert.equal(await outcome, "done");
+  const visits = server.visits.length;
+  assert.equal(await told.consumer.tune({ delay_ms: 5 }), false, "it is over");
+  assert.equal(server.visits.length, visits);
+});
+
+test("update: another heartbeat is asked for at once, and nothing is lost", async (t) => {
+  const server = await LogServer.start(t);
+  const told = reader(server.chatUrl, { ...ASK, heartbeatS: 5 });
+  const outcome = told.consumer.connect();
+  await told.hears("hello");
+  assert.equal(server.visits[0]?.url.search, "?heartbeat_s=5");
+  const heard = told.hears("delta");
+  server.append("start", {});
+  server.append("delta", { text: PIECES[0] });
+  await heard;
+  const again = told.hears("hello");
+  told.consumer.update({ heartbeatS: 5, reconnect: true });
+  told.consumer.update({ heartbeatS: 0.5 });
+  await again;
+  for (const text of PIECES.slice(1)) server.append("delta", { text });
+  server.end();
+  assert.equal(await outcome, "done");
+  assert.deepEqual(told.ids, IN_ORDER);
+  assert.deepEqual(
+    server.visits.map(({ method, url, headers }) => [method, url.search, headers["last-event-id"]]),
+    [
+      ["POST", "?heartbeat_s=5", undefined],
+      ["GET", "?heartbeat_s=0.5", `${STREAM}:2`],
+    ],
+  );
+  assert.equal(server.starts, 1);
+});
+
+test("update: reconnection switched off ends a wait", async (t) => {
+  const server = await LogServer.start(t);
+  server.script = [refuse(503, { "Retry-After": "60" })];
+  const told = reader(server.chatUrl, ASK);
+  const waiting = told.enters("waiting");
+  const outcome = told.consumer.connect();
+  await waiting;
+  told.consumer.update({ reconnect: false, heartbeatS: 3 });
+  assert.equal(await outcome, "interrupted");
+  assert.equal(server.visits.length, 1);
+});
+
+test("bytes are those of the stream; the way is said", async (t) => {
+  const server = (await LogServer.start(t)).fill();
+  const told = reader(server.chatUrl, ASK);
+  told.consumer.onTransport(() => assert.fail("it never switches"));
+  assert.equal(told.consumer.transport, "sse");
+  assert.equal(await told.consumer.connect(), "done");
+  assert.equal(told.consumer.bytes, Buffer.byteLength(server.hello(0) + server.log.join("")));
+});
+
 test("disconnect in the middle leaves the run alone", async (t) => {
   const server = await LogServer.start(t);
   const told = reader(server.chatUrl, ASK);

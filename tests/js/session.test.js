@@ -41,6 +41,10 @@ function call(session, step) {
       return session.refuse(step.code, step.message);
     case "disconnect":
       return session.disconnect();
+    case "restart":
+      return session.restart(now, step.reason);
+    case "update":
+      return session.update(step.reconnect);
     case "bytes_arrived":
       return session.bytesArrived(now) ?? [];
     case "retry":

@@ -24,25 +24,18 @@ STREAM = "0123456789abcdef" * 2
 
 def call(session: Session, step: dict[str, Any]) -> list[Action]:
     now = step["now_ms"]
-    match step["call"]:
-        case "start" | "ended" | "tick" | "restart" as name:
-            return getattr(session, name)(now)
-        case "head":
-            return session.head(msgspec.convert(step["head"], Head), now)
-        case "event":
-            return session.event(Event(**step["event"]), now)
-        case "failed":
-            return session.failed(step["reason"], now)
-        case "refuse":
-            return session.refuse(step["code"], step["message"])
-        case "disconnect":
-            return session.disconnect()
-        case "bytes_arrived":
-            return session.bytes_arrived(now) or []
-        case "retry":
-            return session.retry(step["retry_ms"]) or []
-        case unknown:
-            raise AssertionError(unknown)
+    given: dict[str, tuple[Any, ...]] = {
+        "head": (msgspec.convert(step.get("head", {"status": 0}), Head), now),
+        "event": (Event(**step.get("event", {"event": "", "data": "", "id": ""})), now),
+        "failed": (step.get("reason"), now),
+        "refuse": (step.get("code"), step.get("message")),
+        "disconnect": (),
+        "retry": (step.get("retry_ms"),),
+        "restart": (now, step.get("reason", "restart")),
+    }
+    if step["call"] == "update":
+        return session.update(reconnect=step["reconnect"])
+    return getattr(session, step["call"])(*given.get(step["call"], (now,))) or []
 
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda t: t["name"])

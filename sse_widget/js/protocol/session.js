@@ -50,6 +50,7 @@ const GREETING = {
   heartbeat_s: { ...number, missing: 0 },
   gap: { ...flag, missing: false },
 };
+const LOST = { message: "the connection was lost and could not be resumed", code: "connect_failed" };
 /** @type {Action} */
 const CLOSE = Object.freeze({ do: "close" });
 
@@ -62,6 +63,7 @@ export class Session {
   /** @type {number | null} */
   deadlineMs = null;
   #config;
+  #reconnect;
   #random;
   #backoff;
   #heartbeatMs;
@@ -84,6 +86,7 @@ export class Session {
    */
   constructor(config, unitRandom) {
     this.#config = { ...DEFAULTS, ...config };
+    this.#reconnect = this.#config.reconnect;
     this.#random = unitRandom;
     this.streamId = this.#config.streamId;
     this.lastSeq = this.#config.after;
@@ -93,6 +96,11 @@ export class Session {
     this.#lastEventId = this.#config.lastEventId;
     this.#snapshot = this.#config.snapshot;
     this.#checkable = this.lastSeq === 0;
+  }
+
+  /** Whether an interruption is mended. */
+  get reconnect() {
+    return this.#reconnect;
   }
 
   /**
@@ -248,13 +256,25 @@ export class Session {
    * Drops the connection and resumes at once.
    *
    * @param {number} nowMs
+   * @param {string} [reason] a short word, as `failed` takes it
    * @returns {Action[]}
    */
-  restart(nowMs) {
+  restart(nowMs, reason = "restart") {
     if (this.phase === "idle" || this.phase === "ended" || !this.#mayReturn()) {
       return [];
     }
-    return [CLOSE, this.#connect("restart", nowMs)];
+    return [CLOSE, this.#connect(reason, nowMs)];
+  }
+
+  /**
+   * Changes whether an interruption is mended. A wait for the next attempt ends when it is not.
+   *
+   * @param {boolean} reconnect
+   * @returns {Action[]}
+   */
+  update(reconnect) {
+    this.#reconnect = reconnect;
+    return reconnect || this.phase !== "waiting" ? [] : [this.#giveUp()];
   }
 
   /**
@@ -350,7 +370,7 @@ export class Session {
 
   /** @param {number} nowMs @returns {Action[]} */
   #hole(nowMs) {
-    if (this.#holeAfter === this.lastSeq || !this.#config.reconnect) {
+    if (this.#holeAfter === this.lastSeq || !this.#reconnect) {
       return [CLOSE, this.#finish("gap", "gap", `events after ${this.lastSeq} never arrived`)];
     }
     this.#holeAfter = this.lastSeq;
@@ -369,7 +389,7 @@ export class Session {
 
   /** @param {number} nowMs @returns {Action[]} */
   #mismatch(nowMs) {
-    if (this.#reread || !this.#config.reconnect) {
+    if (this.#reread || !this.#reconnect) {
       const message = "the text does not match the length and checksum of the server, also when read again";
       return [CLOSE, this.#finish("error", "payload_mismatch", message)];
     }
@@ -414,15 +434,19 @@ export class Session {
   #broken(reason, nowMs, atLeastMs = 0) {
     this.#reason = reason;
     this.attempt += 1;
-    if (!this.#config.reconnect || this.attempt > this.#config.maxAttempts || !this.#mayReturn()) {
-      const lost = { message: "the connection was lost and could not be resumed", code: "connect_failed" };
-      const { code, message } = this.#refusal ?? lost;
-      return this.#finish("interrupted", code, message);
+    if (!this.#reconnect || this.attempt > this.#config.maxAttempts || !this.#mayReturn()) {
+      return this.#giveUp();
     }
     const delayMs = Math.max(atLeastMs, this.#backoff.delayMs(this.attempt, this.#random()));
     this.phase = "waiting";
     this.deadlineMs = nowMs + delayMs;
     return { do: "wait", delayMs, attempt: this.attempt, reason };
+  }
+
+  /** @returns {Action} */
+  #giveUp() {
+    const { code, message } = this.#refusal ?? LOST;
+    return this.#finish("interrupted", code, message);
   }
 
   /** Whether another connection can be opened without asking the model again. */

@@ -1,7 +1,7 @@
 /** The requests of one consumer: which URL, which headers, for starting, resuming and stopping a stream. */
 import { CONTENT_TYPE, eventId, parseEventId } from "../protocol/events.js";
 
-/** @typedef {import("../protocol/actions.js").Connect} Connect */
+/** @typedef {import("./transport.js").Opening} Opening */
 /** @typedef {Record<string, string> | Headers | [string, string][]} HeaderFields */
 /**
  * @typedef {object} EndpointOptions
@@ -67,39 +67,50 @@ export class Endpoint {
   /**
    * The request that a session asks for.
    *
-   * @param {Connect} connect
+   * @param {Opening} opening
    * @returns {Promise<import("./fetch.js").Request>}
    */
-  async request(connect) {
+  async request(opening) {
     const headers = await this.#fields();
     headers.set("Accept", CONTENT_TYPE);
-    if (this.#sameOrigin && connect.connection > 1) {
-      const reason = connect.reason.replace(/[^\w.-]/g, "_").slice(0, 64);
-      headers.set("X-SSE-Reconnect", `connection=${connect.connection}; reason=${reason}`);
+    if (this.#sameOrigin && opening.connection > 1) {
+      const reason = opening.reason.replace(/[^\w.-]/g, "_").slice(0, 64);
+      headers.set("X-SSE-Reconnect", `connection=${opening.connection}; reason=${reason}`);
     }
-    return connect.target === "start" ? this.#start(connect, headers) : this.#resume(connect, headers);
+    return opening.target === "start" ? this.#start(opening, headers) : this.#resume(opening, headers);
   }
 
   /**
    * The request that stops a run.
    *
    * @param {string} streamId
-   * @returns {Promise<import("./fetch.js").Request>}
    */
   async stop(streamId) {
-    const { credentials, cache } = this.#init;
-    const init = /** @type {RequestInit} */ ({
-      credentials,
-      cache,
-      method: "DELETE",
-      headers: await this.#fields(),
-    });
-    return { url: this.#run(streamId).href, init };
+    return this.#order(streamId, "DELETE", await this.#fields());
   }
 
-  /** @param {Connect} connect @param {Headers} headers */
-  #start({ lastEventId }, headers) {
-    const url = new URL(this.#url);
+  /**
+   * The request that changes knobs of a run.
+   *
+   * @param {string} streamId
+   * @param {import("./transport.js").Changes} changes
+   */
+  async tune(streamId, changes) {
+    const headers = await this.#fields();
+    headers.set("Content-Type", "application/json");
+    return this.#order(streamId, "PATCH", headers, JSON.stringify(changes));
+  }
+
+  /** @param {string} streamId @param {string} method @param {Headers} headers @param {string} [body] */
+  #order(streamId, method, headers, body) {
+    const { credentials, cache } = this.#init;
+    const init = { credentials, cache, method, headers, ...(body === undefined ? {} : { body }) };
+    return { url: this.#run(streamId).href, init: /** @type {RequestInit} */ (init) };
+  }
+
+  /** @param {Opening} opening @param {Headers} headers */
+  #start({ lastEventId, heartbeatS }, headers) {
+    const url = beating(new URL(this.#url), heartbeatS);
     if (this.#init.body !== undefined && !headers.has("Content-Type")) {
       headers.set("Content-Type", "application/json");
     }
@@ -117,9 +128,9 @@ export class Endpoint {
     return { url: url.href, init: { ...this.#init, headers } };
   }
 
-  /** @param {Connect} connect @param {Headers} headers */
-  #resume({ streamId, after, snapshot }, headers) {
-    const url = this.#run(streamId);
+  /** @param {Opening} opening @param {Headers} headers */
+  #resume({ streamId, after, snapshot, heartbeatS }, headers) {
+    const url = beating(this.#run(streamId), heartbeatS);
     if (snapshot) {
       url.searchParams.set("snapshot", "1");
     } else if (after > 0 && this.#sameOrigin) {
@@ -186,6 +197,12 @@ function placeOf(url, { lastEventId = "", snapshot = false }) {
     lastEventId: named ? "" : lastEventId,
     snapshot: snapshot || hasSnapshot(url),
   };
+}
+
+/** @param {URL} url @param {number | null} heartbeatS */
+function beating(url, heartbeatS) {
+  if (heartbeatS !== null) url.searchParams.set("heartbeat_s", String(heartbeatS));
+  return url;
 }
 
 /** @param {URL} url */

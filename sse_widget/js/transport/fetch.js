@@ -1,17 +1,74 @@
-/** One HTTP connection by fetch, reported to a sink as it happens. */
+/** Server-sent events by fetch: one HTTP connection at a time, reported to a sink as it happens. */
+import { Endpoint } from "./endpoint.js";
 import { readHead } from "./head.js";
 
-/**
- * What a connection reports. `failed` and `ended` come last, and nothing comes after `close()`.
- *
- * @typedef {object} Sink
- * @property {(head: import("../protocol/actions.js").Head) => void} head
- * @property {(bytes: Uint8Array) => void} bytes
- * @property {() => void} ended
- * @property {(reason: string) => void} failed
- */
+/** @typedef {import("./transport.js").Transport} Transport */
+/** @typedef {import("./transport.js").Sink} Sink */
 /** @typedef {{url: string, init: RequestInit}} Request */
 /** @typedef {{fetch: typeof fetch, wall: () => number}} Network */
+
+/**
+ * The transport of every SSE server.
+ *
+ * @implements {Transport}
+ */
+export class FetchTransport {
+  name = "sse";
+  #endpoint;
+  #platform;
+
+  /**
+   * @param {string | URL} url
+   * @param {import("./endpoint.js").EndpointOptions} options
+   * @param {import("./platform.js").Platform} platform
+   * @throws {TypeError} the URL is not one
+   */
+  constructor(url, options, platform) {
+    this.#endpoint = new Endpoint(url, options, platform);
+    this.#platform = platform;
+    this.place = this.#endpoint.place;
+    this.logged = this.#endpoint.logged;
+    this.repeatable = this.#endpoint.method === "GET";
+  }
+
+  /** @param {import("./transport.js").Opening} opening @param {Sink} sink */
+  open(opening, sink) {
+    return openFetch(() => this.#endpoint.request(opening), this.#platform, sink);
+  }
+
+  /** @param {string} streamId */
+  stop(streamId) {
+    return agreed(() => this.#endpoint.stop(streamId), this.#platform);
+  }
+
+  /** @param {string} streamId @param {import("./transport.js").Changes} changes */
+  tune(streamId, changes) {
+    return answered(() => this.#endpoint.tune(streamId, changes), this.#platform);
+  }
+}
+
+/**
+ * Sends a request whose answer is a yes or a no; a failure is a no.
+ *
+ * @param {() => Promise<Request>} request
+ * @param {Network} network
+ */
+export function agreed(request, network) {
+  return answered(request, network).catch(() => false);
+}
+
+/**
+ * The same, but a failure is thrown.
+ *
+ * @param {() => Promise<Request>} request
+ * @param {Network} network
+ */
+async function answered(request, { fetch }) {
+  const { url, init } = await request();
+  const response = await fetch(url, init);
+  response.body?.cancel().catch(() => {});
+  return response.ok;
+}
 
 /**
  * Opens a connection and returns the function that drops it.
