@@ -54,4 +54,4 @@ COLUMNS = {
     "verdict": Words("Verdict", "الحكم"),
     "seen": Words("What was seen, and what to do", "ما لوحظ وما العمل"),
 }
-REPORT = Words("sse-widget doctor: {url}", "طبيب sse-widget:‏ {url}")
+REPORT = Words("sse-widget doctor: {url}", "طبيب sse-widget للعنوان {url}")

@@ -23,7 +23,8 @@ CASES = {
             "يجيب {who} بالحالة {status}: لا يستطيع الوصول إلى الخادم خلفه",
         ),
         Words(
-            "See on the machine of that proxy whether the server runs, and whether the proxy's address for it is right.",
+            "See on the machine of that proxy whether the server runs, and whether the proxy's address "
+            "for it is right.",
             "تحقق على جهاز الوكيل من أن الخادم يعمل ومن صحة العنوان الذي يستعمله الوكيل له.",
         ),
     ),
@@ -55,9 +56,11 @@ CASES = {
     "upstream.missing": Case(
         Words("{who} answers 404: there is no stream at {url}", "يجيب {who} بالحالة 404: لا بث في {url}"),
         Words(
-            "Give the server's base URL (in Jupyter it ends with /sse-widget), or the full URL of another SSE server; and "
+            "Give the server's base URL (in Jupyter it ends with /sse-widget), or the full URL of another "
+            "SSE server; and "
             "see that the proxy passes the path on unchanged.",
-            "أعطِ الرابط الأساسي للخادم (ينتهي في Jupyter بـ ‎/sse-widget‎) أو الرابط الكامل لخادم SSE آخر، وتأكد من أن الوكيل "
+            "أعطِ الرابط الأساسي للخادم (ينتهي في Jupyter بـ ‎/sse-widget‎) أو الرابط الكامل لخادم SSE "
+            "آخر، وتأكد من أن الوكيل "
             "يمرّر المسار دون تغيير.",
         ),
     ),
@@ -110,7 +113,8 @@ CASES = {
         Words(
             "If the words are of sse-widget, they say what to change: behind a proxy on the same machine, pass "
             "`Host: localhost` on. Else a firewall or login in front of it decides.",
-            "إن كانت الرسالة من sse-widget فهي تذكر ما يجب تغييره: خلف وكيل على الجهاز نفسه مرّر ‎`Host: localhost`‎. وإلا فالقرار "
+            "إن كانت الرسالة من sse-widget فهي تذكر ما يجب تغييره: خلف وكيل على الجهاز نفسه مرّر ‎`Host: "
+            "localhost`‎. وإلا فالقرار "
             "لجدار حماية أو صفحة دخول أمامه.",
         ),
     ),
@@ -144,9 +148,11 @@ CASES = {
     "headers.good": Case(Words("Cache-Control: {got}", "الترويسة Cache-Control: {got}")),
     "headers.taken": Case(
         Words(
-            "Cache-Control: {got}; X-Accel-Buffering was taken out on the way (nginx does), so that a second nginx in "
+            "Cache-Control: {got}; X-Accel-Buffering was taken out on the way (nginx does), so that a "
+            "second nginx in "
             "front would not see it",
-            "الترويسة Cache-Control: {got}؛ أُزيلت X-Accel-Buffering في الطريق (وهذا ما يفعله nginx)، فلن يراها nginx ثانٍ أمامه",
+            "الترويسة Cache-Control: {got}؛ أُزيلت X-Accel-Buffering في الطريق (وهذا ما يفعله nginx)، فلن "
+            "يراها nginx ثانٍ أمامه",
         )
     ),
     "headers.transform": Case(
@@ -162,9 +168,11 @@ CASES = {
     "headers.no_transform": Case(
         Words("Cache-Control is {got}, without no-transform", "قيمة Cache-Control هي {got} دون no-transform"),
         Words(
-            "Send `Cache-Control: no-cache, no-transform` and `X-Accel-Buffering: no`: they keep hops from compressing and "
+            "Send `Cache-Control: no-cache, no-transform` and `X-Accel-Buffering: no`: they keep hops "
+            "from compressing and "
             "buffering.",
-            "أرسل ‎`Cache-Control: no-cache, no-transform`‎ و‎`X-Accel-Buffering: no`‎: فهما تمنعان الحلقات من الضغط والاحتجاز.",
+            "أرسل ‎`Cache-Control: no-cache, no-transform`‎ و‎`X-Accel-Buffering: no`‎: فهما تمنعان "
+            "الحلقات من الضغط والاحتجاز.",
         ),
     ),
     "headers.cached": Case(
@@ -188,7 +196,8 @@ CASES = {
     ),
     "compression.holds": Case(
         Words(
-            "compressed with {encoding} and so held back: what was written over {written_s:.1f} s arrived within {span_s:.2f} s "
+            "compressed with {encoding} and so held back: what was written over {written_s:.1f} s arrived "
+            "within {span_s:.2f} s "
             "(last hop: {who})",
             "مضغوط بـ {encoding} فصار محتجزًا: ما كُتب خلال {written_s:.1f} ث وصل خلال {span_s:.2f} ث (آخر حلقة: {who})",
         ),

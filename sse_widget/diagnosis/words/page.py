@@ -5,14 +5,17 @@ from __future__ import annotations
 from sse_widget.diagnosis.words.language import Case, Words
 
 _ALLOW = Words(
-    "Start the server with --allow-origin {origin}. A proxy must pass Origin and OPTIONS on, and add no CORS headers of its "
+    "Start the server with --allow-origin {origin}. A proxy must pass Origin and OPTIONS on, and add no "
+    "CORS headers of its "
     "own.",
     "شغّل الخادم مع ‎--allow-origin {origin}‎. وعلى الوكيل أن يمرّر Origin وOPTIONS وألا يضيف ترويسات CORS من عنده.",
 )
 _SOCKET = Words(
-    "Let upgrades through on /api/v1/stream/ws. Without it at most four streams run in a browser at once, and there is no way "
+    "Let upgrades through on /api/v1/stream/ws. Without it at most four streams run in a browser at once, "
+    "and there is no way "
     "around a proxy that buffers except long-poll.",
-    "اسمح بالترقية على ‎/api/v1/stream/ws‎. من دونها لا تعمل أكثر من أربعة بثوث معًا في المتصفح، ولا مخرج من وكيل يحتجز البث سوى "
+    "اسمح بالترقية على ‎/api/v1/stream/ws‎. من دونها لا تعمل أكثر من أربعة بثوث معًا في المتصفح، ولا مخرج "
+    "من وكيل يحتجز البث سوى "
     "long-poll.",
 )
 
@@ -83,7 +86,8 @@ CASES = {
             "يُسمح لصفحات {origin} بالقراءة لكن X-Stream-Id محجوبة عنها (المكشوف: {exposed})",
         ),
         Words(
-            "Let Access-Control-Expose-Headers through; without it a stream that is cut before its first event cannot be resumed.",
+            "Let Access-Control-Expose-Headers through; without it a stream that is cut before its first "
+            "event cannot be resumed.",
             "مرّر Access-Control-Expose-Headers؛ من دونها لا يمكن متابعة بث انقطع قبل حدثه الأول.",
         ),
     ),
@@ -108,7 +112,8 @@ CASES = {
     ),
     "connections.six": Case(
         Words(
-            "the edge offers HTTP/1.1 only: browsers open {most} connections at most, and a seventh stream waits in silence",
+            "the edge offers HTTP/1.1 only: browsers open {most} connections at most, and a seventh "
+            "stream waits in silence",
             "الطرف لا يعرض سوى HTTP/1.1: لا يفتح المتصفح أكثر من {most} اتصالات، والبث السابع ينتظر صامتًا",
         ),
         Words("Switch HTTP/2 on at the edge.", "فعّل HTTP/2 عند الطرف."),
