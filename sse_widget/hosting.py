@@ -28,7 +28,14 @@ TOKEN_VARIABLE = "SSE_WIDGET_TOKEN"  # noqa: S105 - the variable's name
 EXTENSION_PATH = "/sse-widget"
 """Where the Jupyter extension serves the routes, under Jupyter's base URL."""
 
-LOCAL_PAGES = ("http://localhost:*", "http://127.0.0.1:*")
+ROUTE_VARIABLE = "SSE_WIDGET_ROUTE"
+TRANSPORT_VARIABLE = "SSE_WIDGET_TRANSPORT"
+ROUTES = ("auto", "extension", "url", "proxy", "colab", "relay")
+TRANSPORTS = ("auto", "sse", "websocket", "poll", "relay")
+
+LOCAL_PAGES = ("http://localhost:*", "http://127.0.0.1:*", "vscode-webview://*", "https://*.googleusercontent.com")
+"""Pages of this computer, and notebooks whose pages have an origin of their own: VS Code's and Colab's. What they may
+read without a ticket is the server's health."""
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 8.0
 _LOOK_EVERY_S = 0.02
@@ -115,6 +122,18 @@ def find(
     if given != named:
         return Address(given, token or "")
     return Address(named, token or environment.get(TOKEN_VARIABLE, ""), in_jupyter=named.endswith(EXTENSION_PATH))
+
+
+def ways(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the `route` and `transport` that the environment names. Raises ValueError for one that does not exist."""
+    named = {"route": (ROUTE_VARIABLE, ROUTES), "transport": (TRANSPORT_VARIABLE, TRANSPORTS)}
+    found: dict[str, str] = {}
+    for trait, (variable, known) in named.items():
+        if value := environment.get(variable, ""):
+            if value not in known:
+                raise ValueError(f"{variable}={value!r} is none of {', '.join(known)}")
+            found[trait] = value
+    return found
 
 
 def own() -> Hosted:

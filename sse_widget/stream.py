@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
@@ -25,11 +25,13 @@ from sse_widget.protocol.session import Session
 from sse_widget.protocol.sse import MAX_EVENT_BYTES, Event, Parser
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from sse_widget.connection import Connection
     from sse_widget.endpoint import Request
     from sse_widget.protocol.actions import SessionConfig
+
+T = TypeVar("T")
 
 _ERRORS: dict[str, type[SSEWidgetError]] = {
     "wrong_content_type": WrongContentType,
@@ -103,6 +105,11 @@ class Stream:
             case state:
                 return state
 
+    @property
+    def head(self) -> Head | None:
+        """What the server answered last, None without an answer."""
+        return self._head
+
     def on_status(self, call: Callable[[Status], None]) -> Stream:
         """Have every change of `status` told to `call`, which replaces the one before."""
         self._on_status = call
@@ -116,8 +123,15 @@ class Stream:
         """Leave: the state becomes `closed`, and the run goes on."""
         self._act(self._session.disconnect())
 
-    async def __aiter__(self) -> AsyncGenerator[Message | Event | Reset, None]:
+    def __aiter__(self) -> AsyncIterator[Message | Event | Reset]:
         """Read on to the end of the stream."""
+        return self._read(_typed)
+
+    def events(self) -> AsyncGenerator[Event | Reset, None]:
+        """Read on to the end of the stream, each event as it came, with its id."""
+        return self._read(_raw)
+
+    async def _read(self, form: Callable[[Event], T]) -> AsyncGenerator[T | Reset, None]:
         self._queue.extend(self._session.start(_now_ms()) or self._session.restart(_now_ms()))
         try:
             while self.state is None:
@@ -125,7 +139,7 @@ class Stream:
                     action = self._queue.popleft()
                     match action:
                         case Deliver(event):
-                            yield load(event.event, event.data) or event
+                            yield form(event)
                         case Reset():
                             yield action
                         case _:
@@ -239,6 +253,14 @@ class Stream:
         error = ConnectError(f"{finish.message}{cause}", status=status, code=finish.code)
         error.__cause__ = self._cause
         return error
+
+
+def _typed(event: Event) -> Message | Event:
+    return load(event.event, event.data) or event
+
+
+def _raw(event: Event) -> Event:
+    return event
 
 
 def _now_ms() -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from contextlib import suppress
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,12 @@ import anywidget
 import traitlets as t
 from IPython.display import display, update_display
 
-from sse_widget import hosting
+from sse_widget import hosting, saved
 from sse_widget.client import StreamClient
 from sse_widget.errors import ConnectError, SSEWidgetError
 from sse_widget.knobs import OF_RUN, KnobTraits
 from sse_widget.loop import submit
+from sse_widget.relay import Relay
 from sse_widget.run import Run
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     questions and words; empty means the server's and the page's. The other traits are knobs (knobs.py): they act on the
     running answer, and on every question from then on; `preset` sets several.
 
+    A page looks for a way to the server by itself. `route` names one ("extension", "url", "proxy", "colab", or "relay",
+    by this kernel), `transport` the way of streaming there ("sse", "websocket", "poll"); "auto" leaves it to the page.
+    SSE_WIDGET_ROUTE and SSE_WIDGET_TRANSPORT set them for all widgets. `node` is the server process that answers.
+
     One run at a time: a question that is asked while another is being answered stops that first. The browser and
     the kernel both read the run from the server; over the comm go its id, and `text` once, at the end. Traits
     change on the reader's thread, and so do their observers run there.
@@ -63,13 +68,18 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     in_jupyter = t.Bool(default_value=False).tag(sync=True)
     model = t.Unicode("").tag(sync=True)
     lang = t.Unicode("").tag(sync=True)
+    saved_id = t.Unicode("").tag(sync=True)
+    node = t.Unicode("").tag(sync=True)
+    route = t.Enum(hosting.ROUTES, "auto").tag(sync=True)
+    transport = t.Enum(hosting.TRANSPORTS, "auto").tag(sync=True)
 
     def __init__(self, *, url: str | None = None, token: str | None = None, **traits: Any) -> None:
         self._run: Run | None = None
         self._shown = False
         self._address = hosting.find(url, token)
         self._hosted: hosting.Hosted | None = None
-        super().__init__(**traits)
+        self._relay = Relay(lambda: self._client(reconnect=False), self.send)
+        super().__init__(**{"saved_id": secrets.token_hex(8), **hosting.ways(), **traits})
         if self._address is not None:
             self.base_url = self._address.browser_url
             self.in_jupyter = self._address.in_jupyter
@@ -116,9 +126,9 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     async def _answer(self, run: Run, previous: Run | None, params: dict[str, Any]) -> Answer:
         if previous is not None and not previous.future.done():
             await previous.make_way()
-        self._tell(
-            run, question=run.question, stream_id=run.stream_id, text="", error="", error_code="", status="connecting"
-        )
+        begun = {"text": "", "error": "", "error_code": "", "status": "connecting"}
+        if self._tell(run, question=run.question, stream_id=run.stream_id, **begun):
+            self._save()
         try:
             answer = await self._read(run, params)
         except BaseException as error:
@@ -134,7 +144,9 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         client = await self._client()
         hosted = self._hosted
         try:
-            if not run.stream_id and await run.start(client, **params) is not None:
+            if not run.stream_id and (created := await run.start(client, **params)) is not None:
+                self.node = created.node or self.node
+                self._relay.push(run.stream_id)
                 self._announce(run)
             return await run.read(client, lambda status: self._on_status(run, status, hosted))
         except ConnectError as error:
@@ -146,15 +158,15 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     async def _warm_up(self) -> None:
         """Have the server running, and the client's modules loaded, when the first question comes."""
         with suppress(SSEWidgetError):  # which the first question will meet, and say
-            await (await self._client()).health()
+            self.node = str((await (await self._client()).health()).get("node", ""))
 
-    async def _client(self) -> StreamClient:
+    async def _client(self, *, reconnect: bool = True) -> StreamClient:
         address = self._address
         if address is None:
             self._hosted = await asyncio.to_thread(hosting.own)
             address = self._hosted.address
         self.base_url = address.browser_url
-        return StreamClient(address.url, token=address.token, lang=self.lang)
+        return StreamClient(address.url, token=address.token, lang=self.lang, reconnect=reconnect)
 
     def _announce(self, run: Run) -> None:
         """Name the run to the browser; its ticket goes by a message, since traits are saved with the notebook."""
@@ -168,10 +180,8 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
             self._tell(run, status="streaming" if status.state == "open" else status.state)
 
     def _end(self, run: Run, state: str, error: str = "", error_code: str = "") -> None:
-        told = self._tell(run, text=run.text, error=error, error_code=error_code, status=state)
-        if told and self._shown:
-            data, metadata = self._repr_mimebundle_()
-            update_display(data, metadata=metadata, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        if self._tell(run, text=run.text, error=error, error_code=error_code, status=state):
+            self._save()
 
     def _tell(self, run: Run, **traits: str) -> bool:
         """Set traits, in one message, unless another run has taken over."""
@@ -200,16 +210,10 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
                 # The traits of the same moment may come later: ipywidgets holds them back.
                 knobs = rest.get("knobs")
                 self.ask(question, **{name: knobs[name] for name in OF_RUN if name in knobs} if knobs else {})
-            case {"type": "part", "name": str(name)}:
-                self._send_part(name)
+            case {"type": "relay"}:
+                self._relay.receive(content)
             case {"type": "ticket"} if self._run is not None and self._run.ticket:
                 self._announce(self._run)
-
-    def _send_part(self, name: str) -> None:
-        """Send a part of the view to a page that reaches no server."""
-        known = name in {path.stem.removeprefix("part-") for path in _STATIC.glob("part-*.js")}
-        buffers = [(_STATIC / f"part-{name}.js").read_bytes()] if known else []
-        self.send({"type": "part", "name": name}, buffers)
 
     def _on_stream_id(self, change: dict[str, Any]) -> None:
         """A page started a run by itself: the kernel reads it too."""
@@ -217,19 +221,33 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         if _STREAM_ID.fullmatch(stream_id) and (self._run is None or self._run.stream_id != stream_id):
             self._follow(Run(self.question, stream_id), {})
 
-    @property
-    def _display_id(self) -> str:
-        return f"sse-widget-{self.model_id}"
+    def _save(self) -> None:
+        """Give the outputs that show this widget its text, as it is now."""
+        if self._shown:
+            update_display(self._saved(), raw=True, display_id=f"sse-widget-{self.saved_id}")  # type: ignore[no-untyped-call]
 
     def _ipython_display_(self) -> None:
-        """Display under an id of its own, so that the output can be given its text at the end."""
+        """Display two outputs: the widget, and what is kept of it; a notebook that lost the widget shows the second."""
         self._shown = True
-        data, metadata = self._repr_mimebundle_()
-        display(data, metadata=metadata, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        data, metadata = super()._repr_mimebundle_() or ({}, {})
+        # For whoever shows no widgets it is empty: the text stands below.
+        display({**data, "text/plain": repr(self), "text/html": ""}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+        display(self._saved(), raw=True, display_id=f"sse-widget-{self.saved_id}")  # type: ignore[no-untyped-call]
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The widget for whoever can show it, and its text for all others: GitHub, nbconvert, a terminal."""
+        """The widget for whoever can show it, and its text for all others, where one output must do."""
         data, metadata = super()._repr_mimebundle_() or ({}, {})
-        lines = (f'<div dir="auto">{escape(line) or "<br>"}</div>' for line in self.text.split("\n"))
-        page = f'<div style="white-space: pre-wrap">{"".join(lines)}</div>'
-        return {**data, "text/plain": self.text or repr(self), "text/html": page}, metadata
+        kept = self._saved()
+        return {**data, **kept, "text/plain": kept["text/plain"] or repr(self)}, metadata
+
+    def _saved(self) -> dict[str, str]:
+        over = self.status not in {"connecting", "streaming", "waiting"}
+        kept = saved.Saved(
+            saved_id=self.saved_id,
+            question=self.question,
+            text=self.text if over else "",
+            status=self.status if over else "streaming",
+            error=self.error,
+            lang=self.lang,
+        )
+        return {"text/html": kept.html, "text/plain": kept.plain}

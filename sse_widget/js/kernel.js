@@ -1,12 +1,23 @@
 /** Between a widget's model, which the kernel shares, and the page's reading of its run. */
 import { OVER } from "./reading.js";
-import { addressedServer, extensionServer, routeUrl } from "./transport/jupyter.js";
+import { routeUrl } from "./transport/jupyter.js";
+import { WayTransport } from "./transport/way.js";
 
 /** @typedef {import("./reading.js").Reading} Reading */
 /** @typedef {import("./reading.js").Standing} Standing */
 /** @typedef {import("./transport/jupyter.js").Server} Server */
-/** @typedef {import("./transport/jupyter.js").Page} Page */
-/** @typedef {new (url: URL, options: import("./consumer.js").ConsumerOptions) => import("./consumer.js").SSEConsumer} Consumer */
+/** @typedef {import("./transport/ladder.js").Found} Found */
+/** @typedef {import("./transport/ladder.js").Ladder} Ladder */
+/** @typedef {import("./transport/relay.js").Relay} Relay */
+/** @typedef {import("./transport/transport.js").Transport} Transport */
+/** @typedef {import("./consumer.js").Consumer} Consumer */
+/**
+ * How streams are opened: `transport` makes the one of an address, `consume` reads over one.
+ *
+ * @typedef {object} Streams
+ * @property {(url: URL, options: import("./consumer.js").ConsumerOptions) => Transport} transport
+ * @property {(transport: Transport, options: import("./consumer.js").ConsumerOptions) => Consumer} consume
+ */
 /**
  * @typedef {object} Traits
  * @property {string} stream_id
@@ -16,6 +27,8 @@ import { addressedServer, extensionServer, routeUrl } from "./transport/jupyter.
  * @property {string} error
  * @property {string} [error_code] not in notebooks that were saved before it was known
  * @property {string} base_url
+ * @property {string} [node]
+ * @property {string} [route]
  * @property {boolean} in_jupyter
  * @property {string} model
  * @property {string} lang
@@ -26,30 +39,37 @@ import { addressedServer, extensionServer, routeUrl } from "./transport/jupyter.
 export class KernelLink {
   #model;
   #reading;
-  #Consumer;
+  #streams;
   #tickets;
-  #page;
   #params;
+  #ladder;
+  #relay;
   /** @type {string | null} the run that the reading is of: empty until the kernel names it, null until the server does */
   #following = "";
   /** Whether the model's status is still of the run before. */
   #stale = false;
+  /** The question that was asked last. */
+  #asking = {};
 
   /**
    * @param {Model} model
    * @param {Reading} reading
-   * @param {{Consumer: Consumer, tickets: Pick<Storage, "getItem" | "setItem">, page: Page, signal: AbortSignal, params?: () => Record<string, unknown>}} parts
+   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => Record<string, unknown>}} parts
    *   `params` are what a question is sent with
    */
-  constructor(model, reading, { Consumer, tickets, page, signal, params = Object }) {
+  constructor(model, reading, { streams, tickets, ladder, relay, signal, params = () => ({}) }) {
     this.#model = model;
     this.#reading = reading;
-    this.#Consumer = Consumer;
+    this.#streams = streams;
     this.#tickets = tickets;
-    this.#page = page;
     this.#params = params;
+    this.#ladder = ladder;
+    this.#relay = relay;
+    ladder.onFound((found) => this.#onWay(found));
     listen(model, "change:stream_id", () => this.#onStream(), signal);
     listen(model, "change:status", () => this.#onStatus(), signal);
+    for (const named of ["node", "base_url", "route"])
+      listen(model, `change:${named}`, () => this.#look(), signal);
     listen(model, "comm_live_update", () => this.#onComm(), signal);
     listen(model, "msg:custom", (/** @type {any} */ message) => this.#onMessage(message), signal);
     const standing = (/** @type {Standing} */ { state }) => {
@@ -57,6 +77,7 @@ export class KernelLink {
     };
     reading.listen({ standing, text: ignore, clear: ignore, beat: ignore }, signal);
     signal.addEventListener("abort", () => reading.close());
+    this.#look();
     this.#restore();
   }
 
@@ -65,11 +86,35 @@ export class KernelLink {
    *
    * @param {string} question
    */
-  ask(question) {
-    const server = this.#get("in_jupyter") ? extensionServer(this.#page) : null;
+  async ask(question) {
     if (this.#reading.live) this.#reading.stop();
+    const asking = {};
+    this.#asking = asking;
+    const server = this.#get("in_jupyter") ? await this.#extension(question) : null;
+    if (this.#asking !== asking) return;
     if (server) this.#ask(question, server);
     else this.#askKernel(question);
+  }
+
+  /** The server that takes questions from this page itself. @param {string} question shown meanwhile */
+  async #extension(question) {
+    if (!this.#get("node")) return null;
+    this.#following = null;
+    this.#reading.begin(question);
+    const { route, server } = await this.#ladder.find();
+    return route === "extension" ? server : null;
+  }
+
+  /** Finds the way before it is needed. */
+  #look() {
+    if (this.#get("node") && (this.#get("base_url") || this.#get("in_jupyter"))) this.#ladder.find();
+  }
+
+  /** @param {Found} found */
+  #onWay({ route }) {
+    if (route === "relay") this.#relay.listen();
+    else this.#relay.hush();
+    this.#catchUp();
   }
 
   /** @param {string} question */
@@ -86,8 +131,13 @@ export class KernelLink {
     const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
     const body = { q: question, ...(model ? { model } : {}), ...this.#params() };
     this.#reading.follow(question, (place) => {
-      const consumer = this.#consumer(routeUrl(server, "chat"), server, { ...place, body, key });
-      return consumer.onHello(() => this.#publish(question, consumer.streamId));
+      const options = { ...place, body, key, headers: this.#headers(server) };
+      const consumer = this.#streams.consume(
+        this.#streams.transport(routeUrl(server, "chat"), options),
+        options,
+      );
+      consumer.onHello(() => this.#publish(question, consumer.streamId));
+      return consumer;
     });
   }
 
@@ -111,6 +161,7 @@ export class KernelLink {
   }
 
   #onStream() {
+    this.#asking = {};
     const streamId = this.#get("stream_id");
     if (streamId && streamId === this.#reading.streamId) return;
     this.#following = streamId;
@@ -130,7 +181,9 @@ export class KernelLink {
     const status = this.#get("status");
     const { standing, text, lost } = this.#reading;
     if (this.#stale || this.#get("stream_id") !== this.#following) return;
-    if (!OVER.includes(status) || !lost) return;
+    // By the kernel itself it would come no sooner.
+    const unheard = !text && standing.state === "connecting" && this.#ladder.found?.route === "relay";
+    if (!OVER.includes(status) || !(lost || unheard)) return;
     const same = text === this.#get("text") || status === "interrupted";
     if (standing.state !== status || !same) this.#settle();
   }
@@ -161,7 +214,9 @@ export class KernelLink {
   }
 
   /** @param {{type?: string, stream_id?: string, ticket?: string}} message */
-  #onMessage({ type, stream_id: streamId, ticket }) {
+  #onMessage(message) {
+    const { type, stream_id: streamId, ticket } = message;
+    if (type === "relay") this.#relay.receive(/** @type {any} */ (message));
     if (type === "cut") this.#reading.cut();
     if (type !== "run" || !streamId || !ticket) return;
     this.#tickets.setItem(ticketKey(streamId), ticket);
@@ -172,31 +227,38 @@ export class KernelLink {
   /** @param {boolean} snapshot */
   #attach(snapshot) {
     const streamId = this.#get("stream_id");
-    const ticket = this.#tickets.getItem(ticketKey(streamId)) ?? "";
-    const server = this.#server();
     this.#following = streamId;
-    if (!server || !(ticket || this.#get("in_jupyter"))) {
-      this.#await(this.#get("question"), server ? { type: "ticket" } : undefined);
+    if (!this.#ticket(streamId) && !this.#get("in_jupyter") && this.#ladder.found?.route !== "relay") {
+      this.#await(this.#get("question"), { type: "ticket" });
       this.#catchUp();
       return;
     }
-    const url = routeUrl(server, `runs/${streamId}`, this.#get("in_jupyter") ? "" : ticket);
-    const open = (/** @type {import("./reading.js").Place} */ place) => this.#consumer(url, server, place);
+    const open = (/** @type {import("./reading.js").Place} */ place) => this.#follower(streamId, place);
     this.#reading.follow(this.#get("question"), open, { snapshot });
   }
 
-  /** @returns {Server | null} */
-  #server() {
-    if (this.#get("in_jupyter")) return extensionServer(this.#page);
-    const url = this.#get("base_url");
-    return url ? addressedServer(url) : null;
+  /** @param {string} streamId @param {import("./reading.js").Place} place */
+  #follower(streamId, place) {
+    const along = (/** @type {Found} */ found) => this.#along(streamId, found);
+    return this.#streams.consume(new WayTransport(streamId, place, this.#ladder, along), {});
   }
 
-  /** @param {URL} url @param {Server} server @param {import("./consumer.js").ConsumerOptions} options */
-  #consumer(url, server, options) {
+  /** @param {string} streamId @param {Found} found */
+  #along(streamId, { route, server }) {
+    if (!server) return this.#relay.transport(streamId);
+    const url = routeUrl(server, `runs/${streamId}`, route === "extension" ? "" : this.#ticket(streamId));
+    return this.#streams.transport(url, { headers: this.#headers(server) });
+  }
+
+  /** @param {string} streamId */
+  #ticket(streamId) {
+    return this.#tickets.getItem(ticketKey(streamId)) ?? "";
+  }
+
+  /** @param {Server} server */
+  #headers(server) {
     const lang = this.#get("lang");
-    const headers = () => ({ ...server.headers(), ...(lang ? { "Accept-Language": lang } : {}) });
-    return new this.#Consumer(url, { ...options, headers });
+    return () => ({ ...server.headers(), ...(lang ? { "Accept-Language": lang } : {}) });
   }
 
   /**
@@ -228,7 +290,7 @@ export function listen(model, name, call, signal) {
  *
  * @param {Model} model
  */
-function isGone(model) {
+export function isGone(model) {
   const whole = /** @type {unknown} */ (model.set("lang", model.get("lang")));
   return Object(whole).comm_live === false;
 }

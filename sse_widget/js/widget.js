@@ -1,19 +1,26 @@
 /** Entry for anywidget: bundled to static/widget.js. Wires, no logic. */
-import { SSEConsumer } from "./consumer.js";
-import { KernelLink, listen } from "./kernel.js";
+import { Consumer } from "./consumer.js";
+import { hostOf } from "./host.js";
+import { isGone, KernelLink, listen } from "./kernel.js";
 import { Knobs } from "./knobs/knobs.js";
 import { Recording } from "./measure/recording.js";
-import { servedOrSent } from "./part_sources.js";
-import { Parts } from "./parts.js";
 import { Reading } from "./reading.js";
-import { Store } from "./store.js";
 import { shareKnobs } from "./traits.js";
+import { FetchTransport } from "./transport/fetch.js";
+import { platformOf } from "./transport/platform.js";
 import { Tuning } from "./tuning.js";
 import { segmentGraphemes } from "./view/graphemes.js";
 import { Panel } from "./view/panel.js";
+import { hideSaved } from "./view/saved.js";
 import { AdaptiveTypewriter } from "./view/typewriter.js";
 
 /** @typedef {import("./kernel.js").Model} Model */
+
+/** @type {import("./kernel.js").Streams} */
+const STREAMS = {
+  transport: (url, options) => new FetchTransport(url, options, platformOf(options)),
+  consume: (transport, options) => new Consumer(transport, options),
+};
 
 /** One call for each model: its views share what is made here. */
 export default () => {
@@ -25,31 +32,35 @@ export default () => {
   let link;
   /** @type {Tuning} */
   let tuning;
-  /** @type {Parts} */
-  let parts;
+  /** @type {ReturnType<typeof hostOf>} */
+  let host;
   return {
     /** @param {{model: Model, signal: AbortSignal}} context */
     initialize({ model, signal }) {
       reading.listen(recording, signal);
       shareKnobs(knobs, model, signal);
-      parts = new Parts(servedOrSent(model, document));
       tuning = new Tuning(knobs, reading, signal);
+      host = hostOf(model, isGone, signal);
+      const { ladder, relay, store } = host;
+      const params = () => knobs.params;
       link = new KernelLink(model, reading, {
-        Consumer: SSEConsumer,
-        tickets: new Store(() => sessionStorage),
-        page: document,
+        streams: STREAMS,
+        tickets: store,
+        ladder,
+        relay,
         signal,
-        params: () => knobs.params,
+        params,
       });
     },
     /** @param {{model: Model, el: HTMLElement, signal: AbortSignal}} context */
     render({ model, el, signal }) {
+      hideSaved(el, model.get("saved_id"));
       const panel = new Panel(el, {
         reading,
         recording,
         knobs,
         tuning,
-        parts,
+        parts: host.parts,
         draft,
         signal,
         ask: (question) => link.ask(question),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
 
 import msgspec
 import tornado.web
@@ -38,11 +38,18 @@ STREAM_HEADERS = {
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-SSE-Reconnect, X-XSRFToken"
 
 
+class Socket(Protocol):
+    """An open WebSocket."""
+
+    def leave(self) -> None:
+        """Close it, for the server ends."""
+
+
 class Services(msgspec.Struct, frozen=True):
     """What handlers work with, made in app.py.
 
-    `model` is that of questions that name none, `prefix` the path before `/api/v1`, `node` names the process,
-    `static` is the folder of the built bundles.
+    `model` is that of questions that name none, `prefix` the path before `/api/v1`, `node` names the process, `static`
+    is the folder of the bundles, `sockets` are the WebSockets that are open.
     """
 
     config: Config
@@ -55,6 +62,7 @@ class Services(msgspec.Struct, frozen=True):
     prefix: str
     node: str
     static: Path
+    sockets: set[Socket] = msgspec.field(default_factory=set)
 
 
 def refusing(method: Callable[P, Awaitable[None]]) -> Callable[P, Coroutine[Any, Any, None]]:
@@ -98,28 +106,47 @@ class Route(tornado.web.RequestHandler):
         await self.admit()
 
     async def admit(self) -> None:
-        """Check Host, Origin and credentials; sets `principal`."""
+        """Check credentials, Host and Origin; sets `principal`.
+
+        Who shows a token or a ticket is no foreign page: it could not know one. Only such a request may come under
+        another name of this machine or from an unlisted origin, as it does through a proxy that passes both on.
+        """
+        authorization, ticket = self._credentials()
+        shown = bool(ticket) or authorization.lower().startswith(("bearer ", "ticket "))
+        if self.request.method != "OPTIONS" and shown:
+            self.principal = self.services.gate.principal(authorization, ticket)
+            self.share()
+            return
         if self.services.config.on_loopback:
             check_host(self.request.host)
         self._check_origin()
         if self.request.method != "OPTIONS":
-            self.principal = self.services.gate.principal(
-                self.request.headers.get("Authorization", ""),
-                self.request.query_arguments.get("ticket", [b""])[-1].decode("utf-8", "replace"),
-            )
+            self.principal = self.identify(authorization, ticket)
+
+    def identify(self, authorization: str, ticket: str) -> Principal:
+        """Return who these credentials are, or raise `unauthorized`."""
+        return self.services.gate.principal(authorization, ticket)
+
+    def _credentials(self) -> tuple[str, str]:
+        ticket = self.request.query_arguments.get("ticket", [b""])[-1].decode("utf-8", "replace")
+        return self.request.headers.get("Authorization", ""), ticket
 
     def _check_origin(self) -> None:
-        origin = self.request.headers.get("Origin")
-        if origin is None:
+        if self.request.headers.get("Origin") is None:
             check_fetch_site(self.request.headers.get("Sec-Fetch-Site", ""))
-            return
-        own = f"{self.request.protocol}://{self.request.host}"
-        if not origin_allowed(origin, own, self.services.config.allow_origin):
+        elif not self.share():
             raise ServerError("forbidden", detail=FOREIGN_PAGE)
-        if origin != own:
+
+    def share(self) -> bool:
+        """Let a page of a listed origin read the answer (CORS); whether the page's origin is listed, or our own."""
+        origin = self.request.headers.get("Origin", "")
+        own = f"{self.request.protocol}://{self.request.host}"
+        listed = origin_allowed(origin, own, self.services.config.allow_origin)
+        if listed and origin != own:
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Expose-Headers", "Retry-After, X-Stream-Id")
             self.set_header("Vary", "Origin")
+        return listed
 
     async def options(self, *_: str) -> None:
         """Answer a CORS preflight."""

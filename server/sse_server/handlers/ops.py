@@ -15,7 +15,8 @@ class HealthHandler(Route):
     """Whether the server lives, and what it is doing; open to everyone who reaches it."""
 
     async def prepare(self) -> None:
-        """No credentials: load balancers have none."""
+        """No credentials: load balancers have none. Pages that look for the way to this server may read it."""
+        self.share()
 
     async def get(self) -> None:
         """Answer with figures of this process."""
@@ -47,6 +48,26 @@ class ClockHandler(Route):
     async def get(self) -> None:
         """Answer with nanoseconds of `time.monotonic_ns` and of Unix time."""
         self.send_json({"monotonic_ns": time.monotonic_ns(), "unix_ns": time.time_ns()})
+
+
+class PartHandler(Route):
+    """A part of the widget's code that only some answers need; it holds no secret."""
+
+    async def prepare(self) -> None:
+        """No credentials: a page may have only what the kernel gave it for one stream."""
+        self.share()
+
+    async def get(self, name: str) -> None:
+        """Answer with the file."""
+        try:
+            content = (self.services.static / name).read_bytes()
+        except OSError:
+            self.refuse(ServerError("no_route"))
+            return
+        self.set_header("Content-Type", "text/javascript; charset=utf-8")
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.finish(content)
 
 
 class PageHandler(tornado.web.StaticFileHandler):

@@ -14,8 +14,6 @@ import { Histogram } from "./histogram.js";
 /** A reader notices when text stands still for this long (ms). */
 export const STALL_MS = 1000;
 const MOST_MARKS = 512;
-/** Why a connection is left that nobody has cut: another one is opened at once, and loses nothing. */
-const MEANT = ["heartbeat", "switch"];
 const LIVE = ["connecting", "open", "waiting"];
 
 /** One run at a time; another question begins anew. Times are ms of `now`, lengths grapheme clusters. */
@@ -171,7 +169,8 @@ export class Recording {
 
   /** @param {number} nowMs @param {string} [reason] */
   #lost(nowMs, reason) {
-    if (!MEANT.includes(reason ?? "")) this.cuts += 1;
+    // A connection is also left on purpose, for another heartbeat or another way.
+    if (this.#state !== "connecting" || reason === "restart") this.cuts += 1;
     keep(this.outages, { fromMs: nowMs, untilMs: null });
   }
 

@@ -71,7 +71,7 @@ export class Chart {
     return {
       width,
       height: HEIGHT_PX,
-      padding: [8, 8, 0, 8],
+      padding: [8, 14, 0, 14],
       legend: { show: false },
       cursor: { show: false },
       scales: {

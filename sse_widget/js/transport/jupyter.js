@@ -1,4 +1,4 @@
-/** How a page in Jupyter reaches the server: through the extension under Jupyter's own base, or at an address. */
+/** What a page of Jupyter says of its server, and the URLs of our routes. */
 
 /** @typedef {Pick<Document, "baseURI" | "cookie"> & {getElementById: (id: string) => {textContent: string | null} | null}} Page */
 /**
@@ -8,31 +8,27 @@
  */
 
 /**
- * The extension of the Jupyter server that this page came from; null on a page that is none of Jupyter's.
+ * The base URL of the Jupyter server that this page came from, with a slash at its end; empty on any other page.
  *
  * @param {Page} page
- * @returns {Server | null}
  */
-export function extensionServer(page) {
-  const { baseUrl, token } = pageConfig(page);
-  if (typeof baseUrl !== "string") return null;
-  return {
-    base: new URL("sse-widget/", new URL(slashed(baseUrl), page.baseURI)),
-    headers: () => ({
-      "X-XSRFToken": cookie(page, "_xsrf"),
-      ...(token ? { Authorization: `token ${token}` } : {}),
-    }),
-  };
+export function jupyterBase(page) {
+  const { baseUrl } = pageConfig(page);
+  return typeof baseUrl === "string" ? new URL(slashed(baseUrl), page.baseURI).href : "";
 }
 
 /**
- * A server at an address of its own, which asks for a ticket.
+ * What Jupyter asks of every request that this page sends below its base.
  *
- * @param {string} url
- * @returns {Server}
+ * @param {Page} page
+ * @returns {Record<string, string>}
  */
-export function addressedServer(url) {
-  return { base: new URL(slashed(url)), headers: () => ({}) };
+export function extensionHeaders(page) {
+  const { token } = pageConfig(page);
+  return {
+    "X-XSRFToken": cookie(page, "_xsrf"),
+    ...(token ? { Authorization: `token ${token}` } : {}),
+  };
 }
 
 /**

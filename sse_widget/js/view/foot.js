@@ -27,6 +27,7 @@ export class Foot {
     this.#words = words;
     this.#parts = parts(words);
     const { dot, status, via, resume, cut, stop } = this.#parts;
+    via.append(this.#parts.way);
     this.#status = new StatusLine(status, lang, signal);
     this.#heartbeat = new Heartbeat(dot, reading, words, signal);
     this.#copy = new CopyButton(words, copyText, signal).element;
@@ -68,11 +69,10 @@ export class Foot {
   /** Says by which way the stream comes, and why it is not the usual one. */
   way() {
     const { transport, transportReason } = this.#reading;
-    const { via } = this.#parts;
+    const { via, way } = this.#parts;
     const names = this.#words.transport;
-    via.textContent = names[/** @type {keyof typeof names} */ (transport)] ?? transport;
-    const reason = transportReason && this.#status.reason(transportReason);
-    if (reason) via.append(`: ${reason}`);
+    const name = names[/** @type {keyof typeof names} */ (transport)] ?? transport;
+    way.textContent = transportReason ? `${name}: ${this.#status.reason(transportReason)}` : name;
     via.hidden = !transport;
   }
 
@@ -89,7 +89,8 @@ function parts(words) {
   return {
     dot: element("span", { className: "ssew-dot", role: "img" }),
     status: element("span", { className: "ssew-status", dir: "auto" }),
-    via: element("span", { className: "ssew-via", dir: "auto" }),
+    via: element("span", { className: "ssew-via" }),
+    way: element("bdi", {}),
     resume: element("button", { className: main, type: "button", hidden: true }, words.resume),
     cut: element("button", { className: "ssew-button", type: "button" }, words.cut),
     stop: element("button", { className: main, type: "button" }, words.stop),

@@ -61,6 +61,7 @@ export class NumberKnob {
     if (this.#number() !== value) this.#field.value = value === null ? "" : String(value);
     this.#field.removeAttribute("aria-invalid");
     this.#slider.value = String(value ?? meant ?? low);
+    this.#slider.style.setProperty("--ssew-filled", `${100 * filled(this.#slider)}%`);
     const said = value === null && optional ? this.#auto : `${value} ${this.#unit}`;
     this.#slider.setAttribute("aria-valuetext", said.trim());
   }
@@ -78,6 +79,11 @@ export class NumberKnob {
     const { valueAsNumber } = this.#field;
     return Number.isNaN(valueAsNumber) ? null : valueAsNumber;
   }
+}
+
+/** The share of a slider that lies before its thumb. @param {HTMLInputElement} slider */
+function filled({ min, max, valueAsNumber }) {
+  return (valueAsNumber - Number(min)) / (Number(max) - Number(min));
 }
 
 /** On or off. */

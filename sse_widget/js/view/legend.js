@@ -29,7 +29,7 @@ export class Legend {
   /** @param {Partial<Record<Mark, number>>} counts */
   show(counts) {
     for (const [mark, { count }] of this.#items) {
-      const text = counts[mark] ? ` ${counts[mark]}` : "";
+      const text = counts[mark] ? String(counts[mark]) : "";
       if (count.textContent !== text) count.textContent = text;
     }
   }

@@ -8,9 +8,9 @@ import { element } from "./element.js";
 /** @typedef {keyof Words["figures"]} Name */
 
 /** Those of which delivered and displayed stand side by side. */
-const PAIRS = ["rate", "p50", "p95"];
+const PAIRS = /** @type {const} */ (["rate", "p50", "p95"]);
 const NAMES = /** @type {readonly Name[]} */ (
-  /** @type {const} */ (["ttft", "ttfp", "rate", "p50", "p95", "lag", "bytes", "reconnects", "transport"])
+  /** @type {const} */ (["ttft", "ttfp", "lag", "bytes", "reconnects", "transport", ...PAIRS])
 );
 
 /** A description list whose values change in place. */
@@ -65,7 +65,9 @@ export class Strip {
   #item(name) {
     const { figures, explained, marks } = this.#words;
     const title = /** @type {Record<string, string>} */ (explained)[name] ?? "";
-    const kinds = PAIRS.includes(name) ? /** @type {const} */ (["delivered", "displayed"]) : [];
+    const kinds = PAIRS.includes(/** @type {any} */ (name))
+      ? /** @type {const} */ (["delivered", "displayed"])
+      : [];
     const values = (kinds.length > 0 ? kinds : [""]).map(() => element("span", {}));
     const cells = values.map((value, at) => {
       const kind = kinds[at];
@@ -75,7 +77,8 @@ export class Strip {
     });
     this.#cells.set(name, values);
     const label = element("dt", { className: "ssew-figure-name", title }, figures[name]);
-    return element("div", { className: "ssew-figure-item" }, label, ...cells);
+    const both = kinds.length > 0 ? " ssew-both" : "";
+    return element("div", { className: `ssew-figure-item${both}` }, label, ...cells);
   }
 
   /** @param {Name} name @param {...string} values */

@@ -80,7 +80,7 @@ const ENGLISH = {
   seconds: "s",
   bytes: ["B", "kB", "MB", "GB"],
   /** @param {string} rate @param {string} lag @param {string} ttft */
-  inShort: (ttft, rate, lag) => `TTFT ${ttft} · ${rate} characters/s · lag ${lag}`,
+  inShort: (ttft, rate, lag) => `TTFT ${ttft} · ${rate} chars/s · lag ${lag}`,
   running: "Timeline of delivered and displayed characters. The answer is under way.",
   waiting: "Timeline. There is no answer yet.",
   /** @param {Story} story */

@@ -1,0 +1,72 @@
+/** A run by whatever way leads from this page to it; a way that fails is looked for again at the next attempt. */
+import { eventId } from "../protocol/events.js";
+
+/** @typedef {import("./ladder.js").Found} Found */
+/** @typedef {import("./transport.js").Sink} Sink */
+/** @typedef {import("./transport.js").Opening} Opening */
+/** @typedef {import("./transport.js").Transport} Transport */
+
+/** @implements {Transport} */
+export class WayTransport {
+  name = "sse";
+  logged = true;
+  repeatable = true;
+  #ladder;
+  #along;
+  /** @type {Transport | null} the one that was opened last */
+  #transport = null;
+
+  /**
+   * @param {string} streamId
+   * @param {{lastEventId: string, snapshot: boolean}} place
+   * @param {Pick<import("./ladder.js").Ladder, "find" | "doubt">} ladder
+   * @param {(found: Found) => Transport} along makes the transport of the run on one way
+   */
+  constructor(streamId, { lastEventId, snapshot }, ladder, along) {
+    const after = lastEventId.startsWith(`${streamId}:`) ? Number(lastEventId.slice(streamId.length + 1)) : 0;
+    this.place = { streamId, after, lastEventId: eventId(streamId, after), snapshot };
+    this.#ladder = ladder;
+    this.#along = along;
+  }
+
+  get awaits() {
+    return this.#transport?.awaits ?? "";
+  }
+
+  /** @param {Opening} opening @param {Sink} sink */
+  open(opening, sink) {
+    const left = new AbortController();
+    let drop = () => {};
+    this.#ladder.find().then((found) => {
+      if (left.signal.aborted) return;
+      const transport = this.#along(found);
+      this.#transport = transport;
+      sink.via(transport.name, found.reason);
+      drop = transport.open(opening, {
+        ...sink,
+        failed: (reason) => {
+          this.#ladder.doubt();
+          sink.failed(reason);
+        },
+      });
+    });
+    return () => {
+      left.abort();
+      drop();
+    };
+  }
+
+  /** @param {string} streamId */
+  async stop(streamId) {
+    return (await this.#current()).stop(streamId);
+  }
+
+  /** @param {string} streamId @param {import("./transport.js").Changes} changes */
+  async tune(streamId, changes) {
+    return (await this.#current()).tune(streamId, changes);
+  }
+
+  async #current() {
+    return this.#transport ?? this.#along(await this.#ladder.find());
+  }
+}
