@@ -194,7 +194,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
 
     async def _stop(self, run: Run | None) -> None:
         if run is not None:
-            await run.stop()
+            await run.halt()
 
     def _tune(self, changes: dict[str, Any]) -> None:
         if self._run is not None:
