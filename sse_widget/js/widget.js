@@ -9,6 +9,7 @@ import { shareKnobs } from "./traits.js";
 import { FetchTransport } from "./transport/fetch.js";
 import { platformOf } from "./transport/platform.js";
 import { Tuning } from "./tuning.js";
+import { answerView } from "./view/answer.js";
 import { segmentGraphemes } from "./view/graphemes.js";
 import { Panel } from "./view/panel.js";
 import { hideSaved } from "./view/saved.js";
@@ -55,18 +56,26 @@ export default () => {
     /** @param {{model: Model, el: HTMLElement, signal: AbortSignal}} context */
     render({ model, el, signal }) {
       hideSaved(el, model.get("saved_id"));
+      const lang = model.get("lang") || document.documentElement.lang;
+      const { parts } = host;
+      /** @param {HTMLElement} element */
+      const view = (element) => answerView(element, { markdown: model.get("markdown") !== false, lang, parts });
       const panel = new Panel(el, {
         reading,
         recording,
         knobs,
         tuning,
-        parts: host.parts,
+        parts,
         draft,
         signal,
         ask: (question) => link.ask(question),
         askBox: model.get("ask_box") !== false,
-        lang: model.get("lang") || document.documentElement.lang,
-        typewriter: (element) => new AdaptiveTypewriter(element, { ...knobs.pace, signal }),
+        lang,
+        typewriter: (element) => {
+          const typewriter = new AdaptiveTypewriter(element, { ...knobs.pace, signal, view: view(element) });
+          listen(model, "change:markdown", () => typewriter.change(() => view(element)), signal);
+          return typewriter;
+        },
       });
       listen(model, "change:ask_box", () => panel.showAskBox(model.get("ask_box") !== false), signal);
     },

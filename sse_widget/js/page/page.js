@@ -1,6 +1,8 @@
 /** The page that the standalone server serves: the same panel, on the published sse.js alone. */
+import { beside, Parts } from "../parts.js";
 import { Reading } from "../reading.js";
 import { AdaptiveTypewriter, SSEConsumer } from "../sse.js";
+import { answerView } from "../view/answer.js";
 import { Panel } from "../view/panel.js";
 
 /** @typedef {import("../reading.js").Place} Place */
@@ -14,6 +16,7 @@ document.documentElement.lang = lang;
 document.documentElement.dir = lang === "ar" ? "rtl" : "ltr";
 
 const reading = new Reading();
+const parts = new Parts(beside(import.meta.url));
 const root = /** @type {HTMLElement} */ (document.getElementById("panel"));
 new Panel(root, {
   reading,
@@ -21,7 +24,8 @@ new Panel(root, {
   lang,
   signal,
   draft: { text: "", focused: true },
-  typewriter: (element) => new AdaptiveTypewriter(element),
+  typewriter: (element) =>
+    new AdaptiveTypewriter(element, { view: answerView(element, { markdown: true, lang, parts }) }),
 });
 addEventListener("hashchange", attach);
 attach();

@@ -13,6 +13,15 @@ const ENGLISH = {
   /** @param {number} seconds */
   beat: (seconds) => (seconds < 1 ? "Last sign of life: just now" : `Last sign of life: ${seconds} s ago`),
   quiet: "No connection",
+  copy: "Copy",
+  copied: "Copied",
+  notCopied: "Not copied",
+  code: "Code",
+  /** @param {string} language */
+  codeIn: (language) => `Code: ${language}`,
+  table: "Table",
+  /** @param {string} host @param {string} name */
+  loadImage: (host, name) => (name ? `Load image from ${host}: ${name}` : `Load image from ${host}`),
 };
 
 /** @typedef {typeof ENGLISH} Words */
@@ -30,6 +39,13 @@ const ARABIC = {
   resume: "متابعة",
   beat: (seconds) => (seconds < 1 ? "آخر إشارة: الآن" : `آخر إشارة قبل ${seconds} ث`),
   quiet: "لا اتصال",
+  copy: "نسخ",
+  copied: "تم النسخ",
+  notCopied: "تعذّر النسخ",
+  code: "شيفرة",
+  codeIn: (language) => `شيفرة: ${language}`,
+  table: "جدول",
+  loadImage: (host, name) => (name ? `حمّل الصورة من ${host}: ${name}` : `حمّل الصورة من ${host}`),
 };
 
 /**
