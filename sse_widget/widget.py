@@ -70,8 +70,8 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     lang = t.Unicode("").tag(sync=True)
     saved_id = t.Unicode("").tag(sync=True)
     node = t.Unicode("").tag(sync=True)
-    route = t.Enum(hosting.ROUTES).tag(sync=True)
-    transport = t.Enum(hosting.TRANSPORTS).tag(sync=True)
+    route = t.Enum(hosting.ROUTES, "auto").tag(sync=True)
+    transport = t.Enum(hosting.TRANSPORTS, "auto").tag(sync=True)
 
     def __init__(self, *, url: str | None = None, token: str | None = None, **traits: Any) -> None:
         self._run: Run | None = None
@@ -194,7 +194,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
 
     async def _stop(self, run: Run | None) -> None:
         if run is not None:
-            await run.stop()
+            await run.halt()
 
     def _tune(self, changes: dict[str, Any]) -> None:
         if self._run is not None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from sse_widget.diagnosis import words
 from sse_widget.diagnosis.judgement import UNREACHED, Figure, Judgement, Verdict
 from sse_widget.diagnosis.remedies import lines_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sse_widget.diagnosis.words import Lang
+from sse_widget.diagnosis.words import Lang
 
 EXIT_OK = 0
 EXIT_FAULT = 1

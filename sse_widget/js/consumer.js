@@ -47,6 +47,7 @@ export class Consumer extends Listening {
   #alarm;
   #maxEventChars;
   #drop = () => {};
+  #connecting = {};
   /** @type {Action[]} */
   #todo = [];
   #busy = false;
@@ -190,7 +191,7 @@ export class Consumer extends Listening {
     if (heartbeatS === this.#heartbeatS) return;
     this.#heartbeatS = heartbeatS;
     if (this.state === "open" || this.state === "connecting") {
-      this.restart();
+      this.#run(this.#session.restart(this.#platform.now(), "heartbeat"));
     }
   }
 
@@ -251,7 +252,8 @@ export class Consumer extends Listening {
   /** @param {Connect} connect */
   #open(connect) {
     const { connection, reason, streamId, after, lastEventId } = connect;
-    this.#enter("connecting", { connection, reason });
+    this.#connecting = { connection, reason };
+    this.#waiting();
     const parser = new Parser({
       lastEventId: streamId ? eventId(streamId, after) : lastEventId,
       maxEventChars: this.#maxEventChars,
@@ -272,10 +274,16 @@ export class Consumer extends Listening {
     );
   }
 
+  #waiting() {
+    const code = this.#transport.awaits;
+    this.#enter("connecting", { ...this.#connecting, ...(code ? { code } : {}) });
+  }
+
   /** @param {string} name @param {string} reason */
   #goes(name, reason) {
     if (name === this.#via) return;
     this.#via = name;
+    if (this.state === "connecting") this.#waiting();
     this.handlers.say("transport", name, reason);
   }
 

@@ -54,7 +54,7 @@ export class KernelLink {
   /**
    * @param {Model} model
    * @param {Reading} reading
-   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => object}} parts
+   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => Record<string, unknown>}} parts
    *   `params` are what a question is sent with
    */
   constructor(model, reading, { streams, tickets, ladder, relay, signal, params = () => ({}) }) {
@@ -65,7 +65,7 @@ export class KernelLink {
     this.#params = params;
     this.#ladder = ladder;
     this.#relay = relay;
-    ladder.onFound(({ route }) => (route === "relay" ? relay.listen() : relay.hush()));
+    ladder.onFound((found) => this.#onWay(found));
     listen(model, "change:stream_id", () => this.#onStream(), signal);
     listen(model, "change:status", () => this.#onStatus(), signal);
     for (const named of ["node", "base_url", "route"])
@@ -107,14 +107,21 @@ export class KernelLink {
 
   /** Finds the way before it is needed. */
   #look() {
-    if (this.#get("node")) this.#ladder.find();
+    if (this.#get("node") && (this.#get("base_url") || this.#get("in_jupyter"))) this.#ladder.find();
+  }
+
+  /** @param {Found} found */
+  #onWay({ route }) {
+    if (route === "relay") this.#relay.listen();
+    else this.#relay.hush();
+    this.#catchUp();
   }
 
   /** @param {string} question */
   #askKernel(question) {
     this.#following = "";
     this.#stale = OVER.includes(this.#get("status"));
-    this.#await(question, { type: "ask", q: question, knobs: this.#params() });
+    this.#await(question, { type: "ask", q: question, ...nonEmpty({ knobs: this.#params() }) });
   }
 
   /** @param {string} question @param {Server} server */
@@ -174,7 +181,9 @@ export class KernelLink {
     const status = this.#get("status");
     const { standing, text, lost } = this.#reading;
     if (this.#stale || this.#get("stream_id") !== this.#following) return;
-    if (!OVER.includes(status) || !lost) return;
+    // By the kernel itself it would come no sooner.
+    const unheard = !text && standing.state === "connecting" && this.#ladder.found?.route === "relay";
+    if (!OVER.includes(status) || !(lost || unheard)) return;
     const same = text === this.#get("text") || status === "interrupted";
     if (standing.state !== status || !same) this.#settle();
   }
@@ -287,6 +296,11 @@ export function isGone(model) {
 }
 
 function ignore() {}
+
+/** @param {{knobs: Record<string, unknown>}} part @returns {Partial<typeof part>} */
+function nonEmpty(part) {
+  return Object.keys(part.knobs).length > 0 ? part : {};
+}
 
 /** @param {string} streamId */
 function ticketKey(streamId) {

@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 from contextlib import contextmanager
-from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from rig.browser import Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _CONFIG = Template(
     """\

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sse_widget.diagnosis import software
 from sse_widget.diagnosis.judgement import Judgement, fault, ok, skipped, warning
@@ -22,7 +22,7 @@ _HTML = frozenset({"text/html", "application/xhtml+xml"})
 
 def upstream(seen: Observed) -> Judgement:
     """Whether a server answers, and who says so if none does."""
-    failure = seen.answer_failure or seen.start_failure
+    failure = seen.answer_failure or seen.start_failure or _stream_failure(seen)
     if failure is not None:
         return _unanswered(failure)
     if seen.answer is None:
@@ -40,6 +40,13 @@ def upstream(seen: Observed) -> Judgement:
     if seen.kind == "own":
         return ok("upstream.own", who=software.who(head), took_ms=head.after_s * 1000)
     return ok("upstream.foreign", who=software.who(head), status=head.status)
+
+
+def _stream_failure(seen: Observed) -> Failure | None:
+    """Why no stream at all could be opened; one that only keeps us waiting is `buffering`'s matter."""
+    if not seen.drips or any(drip.head is not None for drip in seen.drips):
+        return None
+    return next((drip.failure for drip in seen.drips if drip.failure and drip.failure.kind != "timeout"), None)
 
 
 def _unanswered(failure: Failure) -> Judgement:
@@ -144,7 +151,7 @@ def compression(seen: Observed) -> Judgement:
         return ok("compression.none")
     held = next((drip for drip in packed if is_held(drip)), None)
     shown = held or packed[0]
-    figures = {
+    figures: dict[str, Any] = {
         "encoding": shown.head.get("content-encoding") if shown.head is not None else "",
         "who": software.who(shown.head) if shown.head is not None else "",
         "span_s": span_s(shown),

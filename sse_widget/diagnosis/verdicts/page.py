@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sse_widget.diagnosis import software
 from sse_widget.diagnosis.judgement import Judgement, fault, ok, skipped, warning
@@ -65,7 +65,7 @@ def _refusal(head: Head, found: Cors) -> Judgement | None:
     preflight = head is found.preflight
     step = "OPTIONS" if preflight else head.method
     allowed = head.every("access-control-allow-origin")
-    figures = {"origin": found.origin, "step": step, "status": head.status, "who": software.who(head)}
+    figures: dict[str, Any] = {"origin": found.origin, "step": step, "status": head.status, "who": software.who(head)}
     if len(allowed) > 1:
         return fault("cors.twice", "cors_twice", got=", ".join(allowed), **figures)
     if not allowed or allowed[0] not in {found.origin, "*"}:

@@ -31,6 +31,10 @@ export class WayTransport {
     this.#along = along;
   }
 
+  get awaits() {
+    return this.#transport?.awaits ?? "";
+  }
+
   /** @param {Opening} opening @param {Sink} sink */
   open(opening, sink) {
     const left = new AbortController();

@@ -1,0 +1,59 @@
+"""What tests read of a widget that is shown in a page, and how they ask in it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+LIMIT_MS = 60_000
+
+
+def golden(lab: Any, model: str) -> str:
+    """Return the whole text of a synthetic model, read without cuts, as a script would."""
+    return golden_at(f"{lab.url}/sse-widget", model, {"Authorization": f"token {lab.token}"})
+
+
+def golden_at(base: str, model: str, headers: dict[str, str] | None = None) -> str:
+    """Return the whole text of a synthetic model of the server at this base URL."""
+    query = {"q": "golden", "model": model.replace("rate=40", "rate=0"), "chunk_tokens": 50}
+    body = httpx.get(f"{base}/api/v1/stream/chat", params=query, headers=headers, timeout=30).text
+    rows = [line.removeprefix("data: ") for line in body.splitlines() if line.startswith('data: {"text"')]
+    return "".join(json.loads(row)["text"] for row in rows)
+
+
+def shown(page: Page) -> str:
+    """Return the text that the widget shows, its blocks joined as they were split."""
+    lines = page.locator(".ssew-text").first.evaluate("el => [...el.children].map((line) => line.textContent)")
+    return "\n".join(lines)
+
+
+def until_shown(page: Page, characters: int) -> None:
+    page.wait_for_function(
+        "n => (document.querySelector('.ssew-text')?.textContent.length ?? 0) >= n", arg=characters, timeout=LIMIT_MS
+    )
+
+
+def until_typed(page: Page, text: str) -> None:
+    """Wait until the typewriter has shown exactly this; what is shown wrongly never becomes it."""
+    page.wait_for_function(
+        """(want) => [...document.querySelector('.ssew-text').children]
+          .map((line) => line.textContent).join('\\n') === want""",
+        arg=text,
+        timeout=5_000,
+    )
+
+
+def until_state(page: Page, state: str) -> None:
+    expect(page.locator(".ssew-dot").first).to_have_attribute("data-state", state, timeout=LIMIT_MS)
+
+
+def ask_in_box(page: Page, question: str) -> None:
+    box = page.locator(".ssew textarea").first
+    box.fill(question)
+    box.press("Enter")
