@@ -170,7 +170,9 @@ test("a login page is not followed", async (t) => {
 
 test("the browser's permission is read under both of its names, and never asked for", async () => {
   const chrome145 = {
-    query: async (/** @type {{name: string}} */ { name }) => ({ state: name === "loopback-network" ? "granted" : "denied" }),
+    query: async (/** @type {{name: string}} */ { name }) => ({
+      state: name === "loopback-network" ? "granted" : "denied",
+    }),
   };
   assert.equal(await permissionOf(/** @type {any} */ (chrome145)), "granted");
   const chrome142 = {
