@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sse_widget.answer import Answer as Answer
     from sse_widget.client import StreamClient as StreamClient
+    from sse_widget.diagnosis import doctor as doctor
     from sse_widget.errors import ConnectError as ConnectError
     from sse_widget.errors import IdleTimeout as IdleTimeout
     from sse_widget.errors import LimitExceeded as LimitExceeded
@@ -36,6 +37,7 @@ _MODULES = {
     "StreamClient": "client",
     "StreamWidget": "widget",
     "WrongContentType": "errors",
+    "doctor": "diagnosis",
     "serve": "hosting",
 }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from contextlib import suppress
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,11 @@ import anywidget
 import traitlets as t
 from IPython.display import display, update_display
 
-from sse_widget import hosting
+from sse_widget import hosting, saved
 from sse_widget.client import StreamClient
 from sse_widget.errors import ConnectError, SSEWidgetError
+from sse_widget.knobs import OF_RUN, KnobTraits
 from sse_widget.loop import submit
-from sse_widget.pacing.pace import PacerOptions
 from sse_widget.relay import Relay
 from sse_widget.run import Run
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _STATIC = Path(__file__).parent / "static"
 _STREAM_ID = re.compile(r"[0-9a-f]{32}")
-_PACE = PacerOptions()
 
 
 def _built(name: str) -> Path:
@@ -39,12 +38,14 @@ def _built(name: str) -> Path:
     return path
 
 
-class StreamWidget(anywidget.AnyWidget):
+class StreamWidget(KnobTraits, anywidget.AnyWidget):
     """An ask box, the answer as it is typed, and its status, in a notebook cell.
 
     `url` and `token` name a server; without them it is the Jupyter extension's, the one of SSE_WIDGET_URL and
     SSE_WIDGET_TOKEN, or a process that the first widget starts when it is made. `model` and `lang` are the defaults of
-    questions and words; empty means the server's and the page's. The last five traits are the typewriter's.
+    questions and words; empty means the server's and the page's. `markdown=False` shows answers as plain text. The
+    other traits are knobs (knobs.py): they act on the running answer, and on every question from then on; `preset` sets
+    several.
 
     A page looks for a way to the server by itself. `route` names one ("extension", "url", "proxy", "colab", or "relay",
     by this kernel), `transport` the way of streaming there ("sse", "websocket", "poll"); "auto" leaves it to the page.
@@ -68,14 +69,11 @@ class StreamWidget(anywidget.AnyWidget):
     in_jupyter = t.Bool(default_value=False).tag(sync=True)
     model = t.Unicode("").tag(sync=True)
     lang = t.Unicode("").tag(sync=True)
+    markdown = t.Bool(default_value=True).tag(sync=True)
+    saved_id = t.Unicode("").tag(sync=True)
     node = t.Unicode("").tag(sync=True)
     route = t.Enum(hosting.ROUTES, "auto").tag(sync=True)
     transport = t.Enum(hosting.TRANSPORTS, "auto").tag(sync=True)
-    base_delay_ms = t.Float(_PACE.base_delay_ms, min=0).tag(sync=True)
-    chars_per_step = t.Int(_PACE.chars_per_step, min=1).tag(sync=True)
-    punctuation_delay_multiplier = t.Float(_PACE.punctuation_delay_multiplier, min=0).tag(sync=True)
-    comma_delay_multiplier = t.Float(_PACE.comma_delay_multiplier, min=0).tag(sync=True)
-    max_lag_ms = t.Float(_PACE.max_lag_ms, min=0).tag(sync=True)
 
     def __init__(self, *, url: str | None = None, token: str | None = None, **traits: Any) -> None:
         self._run: Run | None = None
@@ -83,7 +81,7 @@ class StreamWidget(anywidget.AnyWidget):
         self._address = hosting.find(url, token)
         self._hosted: hosting.Hosted | None = None
         self._relay = Relay(lambda: self._client(reconnect=False), self.send)
-        super().__init__(**{**hosting.ways(), **traits})
+        super().__init__(**{"saved_id": secrets.token_hex(8), **hosting.ways(), **traits})
         if self._address is not None:
             self.base_url = self._address.browser_url
             self.in_jupyter = self._address.in_jupyter
@@ -94,14 +92,15 @@ class StreamWidget(anywidget.AnyWidget):
     def ask(self, question: str, **params: Any) -> Run:
         """Ask, and return the run: `await` it for the Answer, or let it stream while the next cells run.
 
-        `params` are those of design.md section 5: model, max_tokens, temperature, seed, chunk_tokens and so on.
+        `params` are those of design.md section 5: model, max_tokens, temperature, seed and so on; the knobs are those
+        of the widget, unless a parameter says otherwise.
         Awaiting raises RemoteError when the server ends the stream with an error, ConnectError when it cannot be
         reached (any more), LogTrimmed when events are gone, PayloadError when the text is not the one that was
         sent; each has what arrived in `.text`. A stopped run gives its partial text, with state "stopped".
         """
         if self.model:
             params.setdefault("model", self.model)
-        return self._follow(Run(question), params)
+        return self._follow(Run(question), {**self.params, **params})
 
     def wait(self, timeout_s: float | None = None) -> Answer:
         """Block until the current run ends, and return its Answer. Raises as `ask`, or TimeoutError."""
@@ -129,9 +128,9 @@ class StreamWidget(anywidget.AnyWidget):
     async def _answer(self, run: Run, previous: Run | None, params: dict[str, Any]) -> Answer:
         if previous is not None and not previous.future.done():
             await previous.make_way()
-        self._tell(
-            run, question=run.question, stream_id=run.stream_id, text="", error="", error_code="", status="connecting"
-        )
+        begun = {"text": "", "error": "", "error_code": "", "status": "connecting"}
+        if self._tell(run, question=run.question, stream_id=run.stream_id, **begun):
+            self._save()
         try:
             answer = await self._read(run, params)
         except BaseException as error:
@@ -183,10 +182,8 @@ class StreamWidget(anywidget.AnyWidget):
             self._tell(run, status="streaming" if status.state == "open" else status.state)
 
     def _end(self, run: Run, state: str, error: str = "", error_code: str = "") -> None:
-        told = self._tell(run, text=run.text, error=error, error_code=error_code, status=state)
-        if told and self._shown:
-            data, metadata = self._repr_mimebundle_()
-            update_display(data, metadata=metadata, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        if self._tell(run, text=run.text, error=error, error_code=error_code, status=state):
+            self._save()
 
     def _tell(self, run: Run, **traits: str) -> bool:
         """Set traits, in one message, unless another run has taken over."""
@@ -199,7 +196,11 @@ class StreamWidget(anywidget.AnyWidget):
 
     async def _stop(self, run: Run | None) -> None:
         if run is not None:
-            await run.stop()
+            await run.halt()
+
+    def _tune(self, changes: dict[str, Any]) -> None:
+        if self._run is not None:
+            submit(self._run.tune(changes))
 
     async def _cut(self, run: Run | None) -> None:
         if run is not None:
@@ -207,8 +208,10 @@ class StreamWidget(anywidget.AnyWidget):
 
     def _on_message(self, _: StreamWidget, content: dict[str, Any], __: list[bytes]) -> None:
         match content:
-            case {"type": "ask", "q": str(question)}:
-                self.ask(question)
+            case {"type": "ask", "q": str(question), **rest}:
+                # The traits of the same moment may come later: ipywidgets holds them back.
+                knobs = rest.get("knobs")
+                self.ask(question, **{name: knobs[name] for name in OF_RUN if name in knobs} if knobs else {})
             case {"type": "relay"}:
                 self._relay.receive(content)
             case {"type": "ticket"} if self._run is not None and self._run.ticket:
@@ -220,19 +223,33 @@ class StreamWidget(anywidget.AnyWidget):
         if _STREAM_ID.fullmatch(stream_id) and (self._run is None or self._run.stream_id != stream_id):
             self._follow(Run(self.question, stream_id), {})
 
-    @property
-    def _display_id(self) -> str:
-        return f"sse-widget-{self.model_id}"
+    def _save(self) -> None:
+        """Give the outputs that show this widget its text, as it is now."""
+        if self._shown:
+            update_display(self._saved(), raw=True, display_id=f"sse-widget-{self.saved_id}")  # type: ignore[no-untyped-call]
 
     def _ipython_display_(self) -> None:
-        """Display under an id of its own, so that the output can be given its text at the end."""
+        """Display two outputs: the widget, and what is kept of it; a notebook that lost the widget shows the second."""
         self._shown = True
-        data, metadata = self._repr_mimebundle_()
-        display(data, metadata=metadata, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        data, metadata = super()._repr_mimebundle_() or ({}, {})
+        # For whoever shows no widgets it is empty: the text stands below.
+        display({**data, "text/plain": repr(self), "text/html": ""}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+        display(self._saved(), raw=True, display_id=f"sse-widget-{self.saved_id}")  # type: ignore[no-untyped-call]
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The widget for whoever can show it, and its text for all others: GitHub, nbconvert, a terminal."""
+        """The widget for whoever can show it, and its text for all others, where one output must do."""
         data, metadata = super()._repr_mimebundle_() or ({}, {})
-        lines = (f'<div dir="auto">{escape(line) or "<br>"}</div>' for line in self.text.split("\n"))
-        page = f'<div style="white-space: pre-wrap">{"".join(lines)}</div>'
-        return {**data, "text/plain": self.text or repr(self), "text/html": page}, metadata
+        kept = self._saved()
+        return {**data, **kept, "text/plain": kept["text/plain"] or repr(self)}, metadata
+
+    def _saved(self) -> dict[str, str]:
+        over = self.status not in {"connecting", "streaming", "waiting"}
+        kept = saved.Saved(
+            saved_id=self.saved_id,
+            question=self.question,
+            text=self.text if over else "",
+            status=self.status if over else "streaming",
+            error=self.error,
+            lang=self.lang,
+        )
+        return {"text/html": kept.html, "text/plain": kept.plain}

@@ -19,7 +19,9 @@ from sse_server.handlers.base import Route, Services
 from sse_server.handlers.chat import ChatHandler
 from sse_server.handlers.intake import Application
 from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler, PartHandler
+from sse_server.handlers.push import PushedRunsHandler, TokensHandler
 from sse_server.handlers.runs import RunHandler
+from sse_server.handlers.websocket import SocketHandler
 from sse_server.log.memory import MemoryLog
 from sse_server.runs import Runs
 from sse_server.sources.local import LocalSource
@@ -36,7 +38,10 @@ logger = logging.getLogger(__name__)
 DRAIN_S = 5.0
 ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/chat", ChatHandler),
+    (r"/api/v1/stream/runs", PushedRunsHandler),
     (r"/api/v1/stream/runs/([^/]+)", RunHandler),
+    (r"/api/v1/stream/ws", SocketHandler),
+    (r"/api/v1/stream/runs/([^/]+)/tokens", TokensHandler),
     (r"/api/v1/stream/health", HealthHandler),
     (r"/api/v1/clock", ClockHandler),
     (r"/static/(part-[a-z]+\.js)", PartHandler),
@@ -111,6 +116,8 @@ class Server:
         await self.services.runs.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(self.services.counters.idle.wait(), DRAIN_S)
+        for socket in list(self.services.sockets):
+            socket.leave()
         await self.models.close()
 
 

@@ -35,6 +35,8 @@ class Config(msgspec.Struct, frozen=True):
     unread_limit_s: float = 300.0
     expire_s: float = 3600.0
     send_timeout_s: float = 30.0
+    producer_timeout_s: float = 60.0
+    max_pushed_bytes: int = 8 << 20
     token_file: str = ""
     ready_file: str = ""
     allow_origin: tuple[str, ...] = ()
@@ -70,6 +72,8 @@ _HELP = {
     "unread_limit_s": "seconds after which a run that nobody reads is ended",
     "expire_s": "seconds that a finished stream is kept",
     "send_timeout_s": "seconds after which a reader that takes no bytes is given up",
+    "producer_timeout_s": "seconds after which a run whose text is pushed by a silent process is ended",
+    "max_pushed_bytes": "longest text that is pushed to one run, in bytes of UTF-8",
     "token_file": "file with the bearer token that requests must carry",
     "ready_file": "file to write the server's URL into once it listens",
     "allow_origin": "origin of pages that may ask from elsewhere, such as https://lab.example or http://localhost:*",
@@ -135,11 +139,17 @@ def _check(config: Config) -> None:
         raise ConfigError(f"the port must be from 0 to 65535; got {config.port}")
     if not all(
         0 < seconds < inf
-        for seconds in (config.heartbeat_s, config.send_timeout_s, config.unread_limit_s, config.expire_s)
+        for seconds in (
+            config.heartbeat_s,
+            config.send_timeout_s,
+            config.unread_limit_s,
+            config.expire_s,
+            config.producer_timeout_s,
+        )
     ):
         raise ConfigError("times must be finite numbers of seconds greater than zero")
-    if min(config.max_runs, config.max_question_length) < 1:
-        raise ConfigError("max_runs and max_question_length must be at least 1")
+    if min(config.max_runs, config.max_question_length, config.max_pushed_bytes) < 1:
+        raise ConfigError("max_runs, max_question_length and max_pushed_bytes must be at least 1")
     if not config.on_loopback and not config.token_file and not config.insecure:
         raise ConfigError(
             f"host {config.host} can be reached from other machines and no token is set. Give --token-file FILE, "

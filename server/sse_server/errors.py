@@ -87,6 +87,20 @@ MESSAGES: dict[str, Words] = {
         "The request cannot be read: {detail}.",
         "تعذّرت قراءة الطلب: {detail}.",
     ),
+    "bad_frame": Words(
+        'The frame cannot be read: {detail}. Send one JSON object, for example {{"op": "ping", "ref": "1"}}.',
+        'تعذّرت قراءة الرسالة: {detail}. أرسل كائن JSON واحدًا، مثلًا {{"op": "ping", "ref": "1"}}.',
+    ),
+    "too_many_streams": Words(
+        "This socket carries {limit} streams already, the most that it may. Leave one of them, or open another socket.",
+        "يحمل هذا المقبس {limit} من مسارات البث، وهذا أقصى ما يُسمح به. اترك أحدها أو افتح مقبسًا آخر.",
+    ),
+    "upgrade_required": Words(
+        "This path speaks WebSocket, and the request asks for no upgrade. If it came from a WebSocket, a proxy on the "
+        "way has dropped its Upgrade header.",
+        "هذا المسار يعمل ببروتوكول WebSocket والطلب لا يطلب الترقية إليه. إن كان قد أُرسل من WebSocket فقد أسقط خادم "
+        "وسيط الترويسة Upgrade.",
+    ),
     "unauthorized": Words(
         "This server needs a token. Send it as `Authorization: Bearer <token>`.",
         "يتطلب هذا الخادم رمز دخول. أرسله في الترويسة `Authorization: Bearer <token>`.",
@@ -119,6 +133,23 @@ MESSAGES: dict[str, Words] = {
         "The model's answer broke off before its end. What arrived is shown; ask again for the rest.",
         "انقطعت إجابة النموذج قبل نهايتها. ما وصل معروض؛ أعد السؤال للحصول على الباقي.",
     ),
+    "push_gap": Words(
+        "The batch has number {got}, but {expected} is expected next. Send the batches in order, from {expected} on.",
+        "رقم الدفعة {got}، والمتوقع {expected}. أرسل الدفعات بالترتيب ابتداءً من {expected}.",
+    ),
+    "not_pushed": Words(
+        "The text of this run is made by the server. Text can be sent only to runs begun by POST /api/v1/stream/runs.",
+        "نص هذه الإجابة يصنعه الخادم. لا يُرسل النص إلا إلى ما بدأ بالطلب ‎POST /api/v1/stream/runs‎.",
+    ),
+    "producer_failed": Words(
+        "What produced this text failed: {detail}. What arrived before is kept.",
+        "تعذّر إكمال النص عند مصدره: {detail}. ما وصل قبل ذلك محفوظ.",
+    ),
+    "producer_lost": Words(
+        "Nothing was heard for {seconds} seconds from the process that produces this text; it may have ended. "
+        "What arrived is kept.",
+        "لم يصل شيء مدة {seconds} ثانية من العملية التي تُنتج هذا النص، وربما انتهت. ما وصل محفوظ.",
+    ),
     "unread_limit": Words(
         "The run was ended because nobody read it for {seconds} seconds. Ask again.",
         "أُوقفت الإجابة لأن أحدًا لم يقرأها مدة {seconds} ثانية. أعد السؤال.",
@@ -143,7 +174,13 @@ CODES = {
     "bad_event_id": "invalid_request",
     "bad_method": "invalid_request",
     "bad_request": "invalid_request",
+    "bad_frame": "invalid_request",
+    "upgrade_required": "invalid_request",
+    "too_many_streams": "overloaded",
     "no_route": "not_found",
+    "push_gap": "invalid_request",
+    "not_pushed": "invalid_request",
+    "producer_failed": "upstream_error",
 }
 """Messages whose public code is another one's name."""
 
@@ -152,6 +189,9 @@ _STATUS = {
     "question_too_long": 413,
     "invalid_request": 400,
     "bad_method": 405,
+    "upgrade_required": 426,
+    "push_gap": 409,
+    "not_pushed": 409,
     "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sse_server.log.base import StreamInfo
     from sse_server.sources.base import TokenSource
+    from sse_server.sources.push import PushSource
 
 SWEEP_S = 1.0
 RETRY_AFTER_S = 5
@@ -40,6 +41,7 @@ class Runs:
         self._unread_limit_s = unread_limit_s
         self._max_runs = max_runs
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._pushed: dict[str, PushSource] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._closing = False
         self.started = 0
@@ -51,7 +53,20 @@ class Runs:
 
     async def start(self, order: Order, meta: StreamMeta, key: str) -> tuple[str, bool]:
         """Return (stream_id, created). The same owner and key give the run that was started before."""
-        source = self._source_of(order.request.model)
+        return await self._start(order, meta, key, self._source_of(order.request.model))
+
+    async def start_pushed(self, order: Order, meta: StreamMeta, key: str, source: PushSource) -> tuple[str, bool]:
+        """Start a run whose tokens are pushed to `source`; otherwise as `start`."""
+        stream_id, created = await self._start(order, meta, key, source)
+        if created:
+            self._pushed[stream_id] = source
+        return stream_id, created
+
+    def pushed(self, stream_id: str) -> PushSource | None:
+        """Return where the tokens of a running run are pushed to, None when they come from elsewhere."""
+        return self._pushed.get(stream_id)
+
+    async def _start(self, order: Order, meta: StreamMeta, key: str, source: TokenSource) -> tuple[str, bool]:
         stream_id, created = await self._log.create(meta, key)
         if not created:
             return stream_id, False
@@ -63,10 +78,14 @@ class Runs:
         self.started += 1
         task = asyncio.create_task(Producer(stream_id, order, source, self._log).run())
         self._tasks[stream_id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(stream_id, None))
+        task.add_done_callback(lambda _: self._forget(stream_id))
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep_for_ever())
         return stream_id, True
+
+    def _forget(self, stream_id: str) -> None:
+        self._tasks.pop(stream_id, None)
+        self._pushed.pop(stream_id, None)
 
     def _check_room(self) -> None:
         """Refuse a new run while the server ends or has enough of them; those that run stay open to readers."""

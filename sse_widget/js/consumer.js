@@ -126,6 +126,15 @@ export class Consumer extends Listening {
     this.#run(this.#session.restart(this.#platform.now()));
   }
 
+  /** Breaks the connection, as a fault would: it is resumed at once, or, without reconnection, the reading is interrupted. */
+  cut() {
+    const { now } = this.#platform;
+    if (this.#session.reconnect) return this.restart();
+    if (this.state !== "open" && this.state !== "connecting") return;
+    this.#drop();
+    this.#run(this.#session.failed("cut", now()));
+  }
+
   /**
    * Ends the run; its stream then ends as `stopped`. While the server is about to say which run it is, this waits; when
    * it could not be asked at all, that is the end. A server that knows no runs is left.
@@ -159,6 +168,7 @@ export class Consumer extends Listening {
    *
    * @param {import("./transport/transport.js").Changes} changes chunk_tokens, chunk_ms, delay_ms
    * @returns {Promise<boolean>} whether the server agreed
+   * @throws {Error} it could not be reached
    */
   async tune(changes) {
     await this.#place;
@@ -180,7 +190,7 @@ export class Consumer extends Listening {
     if (heartbeatS === this.#heartbeatS) return;
     this.#heartbeatS = heartbeatS;
     if (this.state === "open" || this.state === "connecting") {
-      this.restart();
+      this.#run(this.#session.restart(this.#platform.now(), "heartbeat"));
     }
   }
 

@@ -41,6 +41,7 @@ export class KernelLink {
   #reading;
   #streams;
   #tickets;
+  #params;
   #ladder;
   #relay;
   /** @type {string | null} the run that the reading is of: empty until the kernel names it, null until the server does */
@@ -53,13 +54,15 @@ export class KernelLink {
   /**
    * @param {Model} model
    * @param {Reading} reading
-   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal}} parts
+   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => Record<string, unknown>}} parts
+   *   `params` are what a question is sent with
    */
-  constructor(model, reading, { streams, tickets, ladder, relay, signal }) {
+  constructor(model, reading, { streams, tickets, ladder, relay, signal, params = () => ({}) }) {
     this.#model = model;
     this.#reading = reading;
     this.#streams = streams;
     this.#tickets = tickets;
+    this.#params = params;
     this.#ladder = ladder;
     this.#relay = relay;
     ladder.onFound((found) => this.#onWay(found));
@@ -118,7 +121,7 @@ export class KernelLink {
   #askKernel(question) {
     this.#following = "";
     this.#stale = OVER.includes(this.#get("status"));
-    this.#await(question, { type: "ask", q: question });
+    this.#await(question, { type: "ask", q: question, ...nonEmpty({ knobs: this.#params() }) });
   }
 
   /** @param {string} question @param {Server} server */
@@ -126,7 +129,7 @@ export class KernelLink {
     this.#following = null;
     const model = this.#get("model");
     const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    const body = { q: question, ...(model ? { model } : {}) };
+    const body = { q: question, ...(model ? { model } : {}), ...this.#params() };
     this.#reading.follow(question, (place) => {
       const options = { ...place, body, key, headers: this.#headers(server) };
       const consumer = this.#streams.consume(
@@ -293,6 +296,11 @@ export function isGone(model) {
 }
 
 function ignore() {}
+
+/** @param {{knobs: Record<string, unknown>}} part @returns {Partial<typeof part>} */
+function nonEmpty(part) {
+  return Object.keys(part.knobs).length > 0 ? part : {};
+}
 
 /** @param {string} streamId */
 function ticketKey(streamId) {

@@ -2,7 +2,7 @@
 
 import { eventId } from "./protocol/events.js";
 
-/** @typedef {import("./consumer.js").SSEConsumer} SSEConsumer */
+/** @typedef {import("./consumer.js").Consumer} Consumer */
 /** @typedef {import("./consumer.js").State} State */
 /**
  * Where a reading stands: the consumer's state and detail, and when it began (ms of `now`).
@@ -10,16 +10,23 @@ import { eventId } from "./protocol/events.js";
  * @typedef {{state: State, detail: Readonly<Record<string, any>>, sinceMs: number}} Standing
  */
 /** @typedef {{lastEventId: string, snapshot: boolean}} Place where a consumer goes on from */
-/** @typedef {(place: Place) => SSEConsumer} Opener */
+/** @typedef {(place: Place) => Consumer} Opener */
 /**
- * What a view hears. `text` comes `atOnce` when it is old: what was there before this page looked.
+ * What a listener hears, as far as it wants to. `text` comes `atOnce` when it is old: what was there before this page
+ * looked.
  *
- * @typedef {object} Listener
+ * @typedef {object} Hearing
+ * @property {(question: string, joined: boolean) => void} begin of another run, which may be under way already
  * @property {(text: string, atOnce: boolean) => void} text
  * @property {() => void} clear another text begins
+ * @property {(text: string) => void} painted this has newly appeared on the screen
  * @property {(standing: Standing) => void} standing
+ * @property {(event: import("./protocol/sse.js").SSEEvent) => void} event
  * @property {() => void} beat something arrived
+ * @property {(name: string, reason: string) => void} transport the stream takes another way
  */
+/** @typedef {Partial<Hearing>} Listener */
+/** @typedef {{reconnect?: boolean, heartbeatS?: number | null}} Connection what a consumer takes while it is at work */
 
 const LIVE = ["connecting", "open", "waiting"];
 /** @type {readonly string[]} */
@@ -31,16 +38,22 @@ export class Reading {
   text = "";
   /** UTF-16 units of the text that some view has shown already. */
   shown = 0;
+  /** Why the stream takes the way it takes, empty when it is the first one. */
+  transportReason = "";
   beatMs = 0;
   #now;
   /** @type {Standing} */
   #standing = { state: "idle", detail: {}, sinceMs: 0 };
   /** @type {Set<Listener>} */
   #listeners = new Set();
-  /** @type {SSEConsumer | null} */
+  /** @type {Consumer | null} */
   #consumer = null;
   /** @type {Opener | null} */
   #open = null;
+  /** @type {Connection} */
+  #connection = {};
+  /** Of consumers that were replaced by one that goes on. */
+  #earlierBytes = 0;
   /** @type {string | null} what a resumed consumer has said of the text that is there already */
   #again = null;
 
@@ -55,6 +68,16 @@ export class Reading {
 
   get streamId() {
     return this.#consumer?.streamId ?? "";
+  }
+
+  /** How many bytes have come of the stream. */
+  get bytes() {
+    return this.#earlierBytes + (this.#consumer?.bytes ?? 0);
+  }
+
+  /** The way that the stream takes, empty when there is none. */
+  get transport() {
+    return this.#consumer?.transport ?? "";
   }
 
   /** Whether a run is being read. */
@@ -97,7 +120,7 @@ export class Reading {
    * @param {{snapshot?: boolean}} [options]
    */
   follow(question, open, { snapshot = false } = {}) {
-    this.begin(question);
+    this.#begin(question, "", snapshot);
     this.#open = open;
     return this.#connect({ lastEventId: "", snapshot });
   }
@@ -107,8 +130,15 @@ export class Reading {
    * @param {string} [code] what is said meanwhile, if not that it connects
    */
   begin(question, code = "") {
+    this.#begin(question, code, false);
+  }
+
+  /** @param {string} question @param {string} code @param {boolean} joined */
+  #begin(question, code, joined) {
     this.#leave();
     this.question = question;
+    this.#earlierBytes = 0;
+    this.#say("begin", question, joined);
     this.#clear();
     this.#enter("connecting", { code });
   }
@@ -131,14 +161,44 @@ export class Reading {
   /** After an interruption: reads the text so far again, so that all of it is checked, and shows what is new. */
   resume() {
     if (!this.#consumer || !this.resumable) return;
-    const { streamId, lastEventId } = this.#consumer;
+    const { streamId, lastEventId, bytes } = this.#consumer;
+    this.#earlierBytes += bytes;
     this.#again = streamId ? "" : null;
     this.#connect({ lastEventId: streamId ? eventId(streamId, 0) : lastEventId, snapshot: streamId !== "" });
   }
 
-  /** Drops the connection; it comes back at once. */
+  /** Drops the connection; it comes back at once, unless reconnection is off. */
   cut() {
-    this.#consumer?.restart();
+    this.#consumer?.cut();
+  }
+
+  /** @param {number} shown UTF-16 units of the text that a view shows by now */
+  painted(shown) {
+    if (shown <= this.shown) return;
+    const text = this.text.slice(this.shown, shown);
+    this.shown = shown;
+    this.#say("painted", text);
+  }
+
+  /**
+   * Changes knobs of the run that is read.
+   *
+   * @param {Record<string, number | boolean>} changes by their names on the wire
+   * @returns {Promise<"tuned" | "refused" | "unreachable">} refused also when there is no run that could be tuned
+   */
+  async tune(changes) {
+    if (!this.#consumer || !this.live) return "refused";
+    try {
+      return (await this.#consumer.tune(changes)) ? "tuned" : "refused";
+    } catch {
+      return "unreachable";
+    }
+  }
+
+  /** @param {Connection} changes of this page's connections, this one and those to come */
+  update(changes) {
+    this.#connection = { ...this.#connection, ...changes };
+    if (this.following) this.#consumer?.update(changes);
   }
 
   /** Ends the run. */
@@ -162,6 +222,8 @@ export class Reading {
   #connect(place) {
     const consumer = /** @type {Opener} */ (this.#open)(place);
     this.#consumer = consumer;
+    this.transportReason = "";
+    consumer.update(this.#connection);
     let old = place.snapshot;
     /** @type {<A extends unknown[]>(hear: (...values: A) => void) => (...values: A) => void} */
     const current =
@@ -170,7 +232,18 @@ export class Reading {
         if (this.#consumer === consumer) hear(...values);
       };
     consumer
-      .onEvent(current(() => this.#beat()))
+      .onEvent(
+        current((event) => {
+          this.#beat();
+          this.#say("event", event);
+        }),
+      )
+      .onTransport(
+        current((name, reason) => {
+          this.transportReason = reason;
+          this.#say("transport", name, reason);
+        }),
+      )
       .onComment(current(() => this.#beat()))
       .onReset(current(() => this.#clear()))
       .onState(
@@ -208,24 +281,35 @@ export class Reading {
     this.#again = null;
     this.text = "";
     this.shown = 0;
-    for (const listener of this.#listeners) listener.clear();
+    this.#say("clear");
   }
 
   /** @param {string} text @param {boolean} atOnce */
   #append(text, atOnce) {
     if (!text) return;
     this.text += text;
-    for (const listener of this.#listeners) listener.text(text, atOnce);
+    this.#say("text", text, atOnce);
   }
 
   /** @param {State} state @param {Readonly<Record<string, any>>} detail */
   #enter(state, detail) {
     this.#standing = { state, detail, sinceMs: this.#now() };
-    for (const listener of this.#listeners) listener.standing(this.#standing);
+    this.#say("standing", this.#standing);
   }
 
   #beat() {
     this.beatMs = this.#now();
-    for (const listener of this.#listeners) listener.beat();
+    this.#say("beat");
+  }
+
+  /**
+   * @template {keyof Hearing} Topic
+   * @param {Topic} topic
+   * @param {Parameters<Hearing[Topic]>} values
+   */
+  #say(topic, ...values) {
+    for (const listener of this.#listeners) {
+      /** @type {((...values: any[]) => void) | undefined} */ (listener[topic])?.call(listener, ...values);
+    }
   }
 }

@@ -2,19 +2,18 @@
 import { Consumer } from "./consumer.js";
 import { hostOf } from "./host.js";
 import { isGone, KernelLink, listen } from "./kernel.js";
+import { Knobs } from "./knobs/knobs.js";
+import { Recording } from "./measure/recording.js";
 import { Reading } from "./reading.js";
+import { shareKnobs } from "./traits.js";
 import { FetchTransport } from "./transport/fetch.js";
 import { platformOf } from "./transport/platform.js";
+import { Tuning } from "./tuning.js";
+import { answerTypewriter } from "./view/answer.js";
+import { segmentGraphemes } from "./view/graphemes.js";
 import { Panel } from "./view/panel.js";
+import { hideSaved } from "./view/saved.js";
 import { AdaptiveTypewriter } from "./view/typewriter.js";
-
-const PACE = {
-  base_delay_ms: "baseDelayMs",
-  chars_per_step: "charsPerStep",
-  punctuation_delay_multiplier: "punctuationDelayMultiplier",
-  comma_delay_multiplier: "commaDelayMultiplier",
-  max_lag_ms: "maxLagMs",
-};
 
 /** @typedef {import("./kernel.js").Model} Model */
 
@@ -24,39 +23,56 @@ const STREAMS = {
   consume: (transport, options) => new Consumer(transport, options),
 };
 
-/** @param {Model} model */
-function pace(model) {
-  return Object.fromEntries(Object.entries(PACE).map(([trait, option]) => [option, model.get(trait)]));
-}
-
 /** One call for each model: its views share what is made here. */
 export default () => {
   const reading = new Reading();
+  const knobs = new Knobs();
+  const recording = new Recording({ now: () => performance.now(), segment: segmentGraphemes });
   const draft = { text: "", focused: false };
   /** @type {KernelLink} */
   let link;
+  /** @type {Tuning} */
+  let tuning;
   /** @type {ReturnType<typeof hostOf>} */
   let host;
   return {
     /** @param {{model: Model, signal: AbortSignal}} context */
     initialize({ model, signal }) {
+      reading.listen(recording, signal);
+      shareKnobs(knobs, model, signal);
+      tuning = new Tuning(knobs, reading, signal);
       host = hostOf(model, isGone, signal);
       const { ladder, relay, store } = host;
-      link = new KernelLink(model, reading, { streams: STREAMS, tickets: store, ladder, relay, signal });
+      const params = () => knobs.params;
+      link = new KernelLink(model, reading, {
+        streams: STREAMS,
+        tickets: store,
+        ladder,
+        relay,
+        signal,
+        params,
+      });
     },
     /** @param {{model: Model, el: HTMLElement, signal: AbortSignal}} context */
     render({ model, el, signal }) {
+      hideSaved(el, model.get("saved_id"));
+      const lang = model.get("lang") || document.documentElement.lang;
+      const { parts } = host;
       const panel = new Panel(el, {
         reading,
+        recording,
+        knobs,
+        tuning,
+        parts,
         draft,
         signal,
         ask: (question) => link.ask(question),
-        lang: model.get("lang") || document.documentElement.lang,
-        typewriter: (element) => new AdaptiveTypewriter(element, { ...pace(model), signal }),
+        askBox: model.get("ask_box") !== false,
+        lang,
+        typewriter: (element) =>
+          answerTypewriter(AdaptiveTypewriter, element, { knobs, lang, parts, signal }),
       });
-      for (const trait of Object.keys(PACE)) {
-        listen(model, `change:${trait}`, () => panel.update(pace(model)), signal);
-      }
+      listen(model, "change:ask_box", () => panel.showAskBox(model.get("ask_box") !== false), signal);
     },
   };
 };

@@ -493,7 +493,7 @@ test("tune changes the run once it is known; what it reaches no more is said", a
   assert.deepEqual(JSON.parse(body), { chunk_tokens: 1 });
   server.script = [refuse(403), (response) => response.destroy()];
   assert.equal(await told.consumer.tune({ delay_ms: 5 }), false);
-  assert.equal(await told.consumer.tune({ delay_ms: 5 }), false);
+  await assert.rejects(told.consumer.tune({ delay_ms: 5 }), "it was not reached");
   server.end();
   assert.equal(await outcome, "done");
   const visits = server.visits.length;

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
@@ -161,6 +162,27 @@ class Lab:
         page.goto(f"{self.url}/lab/workspaces/{workspace}/tree/{name}?token={self.token}")
         self.until_ready(page)
         page.get_by_text("| Idle").wait_for(timeout=60_000)
+
+    def set(self, plugin: str, **settings: Any) -> None:
+        """Set a plugin's settings, as the settings editor does; pages have them when they are loaded the next time."""
+        raw = {"raw": json.dumps(settings)}
+        self._ask("PUT", f"lab/api/settings/{plugin}", json=raw).raise_for_status()
+
+    def end_kernels(self) -> None:
+        """Shut every kernel down, as the panel of running kernels does."""
+        for session in self._ask("GET", "api/sessions").json():
+            self._ask("DELETE", f"api/sessions/{session['id']}").raise_for_status()
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"token {self.token}"}
+        return httpx.request(method, f"{self.url}/{path}", headers=headers, timeout=30, **options)
+
+    def save(self, page: Page) -> dict[str, Any]:
+        """Save the notebook that is open, and return what is in its file."""
+        page.keyboard.press("Control+s")
+        page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+        name = page.url.partition("?")[0].rpartition("/")[2]
+        return json.loads((self.folder / name).read_text("utf-8"))
 
     def until_ready(self, page: Page) -> None:
         """Wait until the page has a kernel: before that, a cell that is run is passed over."""

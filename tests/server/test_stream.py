@@ -23,7 +23,7 @@ async def curl(*arguments):
     return out
 
 
-@pytest.mark.parametrize("lang", ["en", "ar", "zh", "emoji", "mixed"])
+@pytest.mark.parametrize("lang", ["en", "ar", "zh", "emoji", "mixed", "markdown"])
 async def test_curl_prints_the_whole_stream(serve, lang):
     served = await serve(model=f"synthetic:tokens=60,rate=0,lang={lang}")
     out = await curl("-D", "-", "--get", "--data-urlencode", "q=ما هو البث؟ 👩‍👩‍👧", served.url + CHAT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -119,9 +120,27 @@ def test_any_synthetic_parameters_are_taken_or_refused(written):
         assert 1 <= params.tokens <= 100_000
 
 
-@given(st.integers(1, 300), st.sampled_from(["en", "ar", "zh", "emoji", "mixed"]), st.integers(0, 2**63))
+@given(st.integers(1, 300), st.sampled_from(["en", "ar", "zh", "emoji", "mixed", "markdown"]), st.integers(0, 2**63))
 def test_synthetic_text_is_as_long_as_it_was_asked_and_utf8(tokens, lang, seed):
     said = list(words(SyntheticParams(tokens=tokens, lang=lang, seed=seed)))
     assert len(said) == tokens
     assert all(said)
     "".join(said).encode()
+
+
+def test_synthetic_markdown_has_every_construct_and_is_the_same_each_time():
+    params = SyntheticParams(tokens=3000, lang="markdown", seed=5)
+    said = "".join(words(params))
+    assert said == "".join(words(params))
+    assert said != "".join(words(SyntheticParams(tokens=3000, lang="markdown", seed=6)))
+    for construct in (
+        r"^## 2\. ",
+        r"^- \[x\] ",
+        r"^\| --- \|",
+        r"^```python$",
+        r"^\$\$.+\$\$$",
+        r"^> ",
+        r"^1\. [\u0621-\u064a]",
+    ):
+        assert re.search(construct, said, re.MULTILINE), construct
+    assert all(len(word) < 30 for word in words(params))

@@ -9,11 +9,11 @@ import pytest
 
 from sse_server import errors
 from sse_server.errors import MESSAGES, ServerError, Words
-from sse_server.guards import auth, validation
+from sse_server.guards import auth, pushing, validation
 
 PARTS = {
     f"{module.__name__}.{name}": value
-    for module in (auth, validation)
+    for module in (auth, pushing, validation)
     for name, value in vars(module).items()
     if isinstance(value, Words)
 }

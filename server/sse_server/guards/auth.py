@@ -30,7 +30,7 @@ class Principal(msgspec.Struct, frozen=True):
 
     name: str | None
     stream_id: str = ""
-    rights: frozenset[str] = frozenset({"start", "read", "stop", "tune"})
+    rights: frozenset[str] = frozenset({"start", "read", "stop", "tune", "push"})
 
     def require(self, right: str, stream_id: str = "") -> None:
         """Raise `forbidden` or `not_found` unless this principal may."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_BODY_BYTES = 1 << 20
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _CONVERSATION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHOWN = 60
 _HUGE = 2**64
@@ -33,7 +34,7 @@ _TRUE = {True, "1", "true", "on", "yes"}
 _FALSE = {False, "0", "false", "off", "no"}
 
 
-class _Range(msgspec.Struct, frozen=True):
+class Range(msgspec.Struct, frozen=True):
     """The accepted values of a numeric parameter."""
 
     low: float
@@ -55,22 +56,22 @@ class _Range(msgspec.Struct, frozen=True):
         return int(value) if self.whole else value
 
 
-_KNOBS = {
-    "chunk_tokens": _Range(1, 1000, whole=True),
-    "chunk_ms": _Range(0, 60_000),
-    "delay_ms": _Range(0, 60_000),
+KNOBS = {
+    "chunk_tokens": Range(1, 1000, whole=True),
+    "chunk_ms": Range(0, 60_000),
+    "delay_ms": Range(0, 60_000),
 }
-_MODEL_OPTIONS = {
-    "max_tokens": _Range(1, 100_000, whole=True),
-    "temperature": _Range(0, 2),
-    "seed": _Range(0, 2**32 - 1, whole=True),
+MODEL_OPTIONS = {
+    "max_tokens": Range(1, 100_000, whole=True),
+    "temperature": Range(0, 2),
+    "seed": Range(0, 2**32 - 1, whole=True),
 }
-_CONNECTION = {"heartbeat_s": _Range(0.05, 300), "after": _Range(0, 2**53, whole=True)}
+_CONNECTION = {"heartbeat_s": Range(0.05, 300), "after": Range(0, 2**53, whole=True)}
 _TEXTS = frozenset({"q", "question", "messages", "model", "conversation_id", "flush_on_punctuation"})
 _FLAGS = frozenset({"once", "snapshot"})
 # They concern whoever carries the request, not the run.
 _CARRIED = frozenset({"key", "ticket", "token", "_xsrf", "_"})
-_OF_RUN = frozenset({*_KNOBS, *_MODEL_OPTIONS, *_TEXTS})
+_OF_RUN = frozenset({*KNOBS, *MODEL_OPTIONS, *_TEXTS})
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -131,18 +132,30 @@ def read_chat(fields: Mapping[str, Any], *, default_model: str, max_length: int,
     """Return the question of these fields, of which `read_connection` has checked the names."""
     messages = _messages(fields)
     _check_question(messages, max_length)
-    options = {name: spec.read(name, fields[name]) for name, spec in _MODEL_OPTIONS.items() if name in fields}
+    options = {name: spec.read(name, fields[name]) for name, spec in MODEL_OPTIONS.items() if name in fields}
     request = msgspec.convert({**options, "messages": messages, "model": _model(fields, default_model)}, ChatRequest)
+    knobs = msgspec.convert(read_knobs(fields), Knobs)
+    return Chat(Order(request, knobs, lang), read_conversation(fields))
+
+
+def read_conversation(fields: Mapping[str, Any]) -> str:
+    """Return the id of the conversation that a run belongs to, empty without one."""
     conversation_id = fields.get("conversation_id", "")
     if not isinstance(conversation_id, str) or (conversation_id and not _CONVERSATION.fullmatch(conversation_id)):
         raise bad_parameter("conversation_id", CONVERSATION_ID, conversation_id)
-    knobs = msgspec.convert(read_knobs(fields), Knobs)
-    return Chat(Order(request, knobs, lang), conversation_id)
+    return conversation_id
+
+
+def read_key(key: object) -> str:
+    """Return an idempotency key, empty where there is none."""
+    if not isinstance(key, str) or (key and not _KEY.fullmatch(key)):
+        raise bad_parameter("key", KEY, key)
+    return key
 
 
 def read_knobs(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the chunker's knobs among the fields, by name."""
-    changes: dict[str, Any] = {name: spec.read(name, fields[name]) for name, spec in _KNOBS.items() if name in fields}
+    changes: dict[str, Any] = {name: spec.read(name, fields[name]) for name, spec in KNOBS.items() if name in fields}
     if "flush_on_punctuation" in fields:
         changes["flush_on_punctuation"] = _flag("flush_on_punctuation", fields["flush_on_punctuation"])
     return changes
@@ -150,13 +163,13 @@ def read_knobs(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_tuning(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the changes of a PATCH, where only knobs are known."""
-    _refuse_unknown(fields, frozenset({*_KNOBS, "flush_on_punctuation"}), connection=False)
+    refuse_unknown(fields, frozenset({*KNOBS, "flush_on_punctuation"}), connection=False)
     return read_knobs(fields)
 
 
 def read_connection(fields: Mapping[str, Any]) -> Connection:
     """Return the connection's parameters; those of a run may stand beside them, for a URL is often kept whole."""
-    _refuse_unknown(fields, _OF_RUN)
+    refuse_unknown(fields, _OF_RUN)
     values: dict[str, Any] = {
         name: spec.read(name, fields[name]) for name, spec in _CONNECTION.items() if name in fields
     }
@@ -164,7 +177,8 @@ def read_connection(fields: Mapping[str, Any]) -> Connection:
     return msgspec.convert(values, Connection)
 
 
-def _refuse_unknown(fields: Mapping[str, Any], known: frozenset[str], *, connection: bool = True) -> None:
+def refuse_unknown(fields: Mapping[str, Any], known: frozenset[str], *, connection: bool = True) -> None:
+    """Refuse names that are neither known nor of whoever carries the request, and name those that are known."""
     public = known | (frozenset({*_CONNECTION, *_FLAGS}) if connection else frozenset())
     for name in fields:
         if name not in public and name not in _CARRIED:
@@ -187,10 +201,15 @@ def _check_question(messages: Sequence[ChatMessage], max_length: int) -> None:
     if not messages or not messages[-1].content.strip():
         raise ServerError("question_required")
     for message in messages:
-        if len(message.content) > max_length:
-            raise ServerError("question_too_long", length=len(message.content), limit=max_length)
-        if not message.content.isprintable() and re.search("[\0\ud800-\udfff]", message.content):
-            raise ServerError("bad_utf8", name=QUESTION)
+        check_text(message.content, max_length)
+
+
+def check_text(text: str, max_length: int) -> None:
+    """Refuse a question that is too long, or cannot be written in UTF-8."""
+    if len(text) > max_length:
+        raise ServerError("question_too_long", length=len(text), limit=max_length)
+    if not text.isprintable() and re.search("[\0\ud800-\udfff]", text):
+        raise ServerError("bad_utf8", name=QUESTION)
 
 
 def _model(fields: Mapping[str, Any], default: str) -> str:

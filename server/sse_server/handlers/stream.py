@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.iostream import IOStream, StreamClosedError
 
-from sse_server.delivery import Delivery, Reading, greeting, snapshot
+from sse_server.delivery import Delivery, Visit
 from sse_server.errors import ServerError
+from sse_server.guards.validation import read_key
 from sse_server.handlers.base import STREAM_HEADERS, Route
 from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
-from sse_widget.protocol.events import Hello, parse_event_id
+from sse_widget.protocol.events import parse_event_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sse_server.guards.validation import Connection
     from sse_server.log.base import StreamInfo
 
@@ -39,21 +41,33 @@ class StreamRoute(Route):
         self.principal.require(right, stream_id)
         return await self.services.runs.info(stream_id, self.principal.name)
 
+    def key_of(self, fields: Mapping[str, Any]) -> str:
+        """Return the idempotency key of a request that starts a run, empty without one."""
+        return read_key(self.request.headers.get("Idempotency-Key") or fields.get("key", ""))
+
+    def answer_created(self, stream_id: str, **more: Any) -> None:
+        """Answer 201: where the run is read, and the ticket that a browser reads it with."""
+        url = f"{self.services.prefix}/api/v1/stream/runs/{stream_id}"
+        self.set_header("Location", url)
+        self.set_header("X-Stream-Id", stream_id)
+        ticket = self.services.tickets.issue(stream_id)
+        created = {"stream_id": stream_id, "url": url, "ticket": ticket, "node": self.services.node}
+        self.send_json({**created, **more}, 201)
+
     async def follow(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> None:
         """Stream a run to this connection until it ends or the client leaves."""
-        if info.ended and after >= info.last and (resumed or after):
+        visit = Visit(after, resumed, connection.snapshot, connection.once)
+        if visit.finds_nothing(info):
             self.set_status(204)
             self.finish()
             return
-        if after > info.last:
-            raise ServerError("bad_event_id")
         for name, value in STREAM_HEADERS.items():
             self.set_header(name, value)
         self.set_header("X-Stream-Id", info.stream_id)
         # With Nagle's algorithm a small event would wait for the acknowledgement of the one before it.
         self._wire().set_nodelay(True)
         self.services.counters.opened()
-        self._delivery = asyncio.create_task(self._deliver(info, after, connection, resumed=resumed))
+        self._delivery = asyncio.create_task(self._deliver(info, visit, connection.heartbeat_s))
         try:
             await asyncio.wait({self._delivery})
         finally:
@@ -61,34 +75,16 @@ class StreamRoute(Route):
         if self._delivery.cancelled() or self._delivery.exception() is not None:
             self._drop()
 
-    async def _deliver(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> None:
-        heartbeat_s = connection.heartbeat_s or self.services.config.heartbeat_s
+    async def _deliver(self, info: StreamInfo, visit: Visit, heartbeat_s: float | None) -> None:
+        services = self.services
         delivery = Delivery(
-            self.services.log,
+            services.log,
             self._write_through,
-            self.services.counters,
-            heartbeat_s=heartbeat_s,
-            send_timeout_s=self.services.config.send_timeout_s,
+            services.counters,
+            heartbeat_s=heartbeat_s or services.config.heartbeat_s,
+            send_timeout_s=services.config.send_timeout_s,
         )
-        gap = after + 1 < info.first
-        hello = Hello(
-            ts=time.time(),
-            model=info.meta.model,
-            stream_id=info.stream_id,
-            conversation_id=info.meta.conversation_id,
-            resumed=resumed,
-            after=after,
-            gap=gap,
-            heartbeat_s=heartbeat_s,
-            node=self.services.node,
-        )
-        first = greeting(hello)
-        if connection.snapshot and after == 0 and info.text:
-            first += snapshot(info)
-            after = info.text_seq
-        await delivery.send(first)
-        if not gap:
-            await delivery.run(Reading(info.stream_id, after, connection.once))
+        await delivery.follow(info, visit, services.node)
 
     async def _write_through(self, data: bytes) -> None:
         self.write(data)

@@ -1,12 +1,14 @@
 """Seeded text at a chosen rate: a source whose every run is the same, for tests, demonstrations and measuring.
 
 Written as `synthetic:tokens=250,rate=50,lang=en,seed=1,jitter=0.2,ttft_ms=0`. `rate` is tokens a second, 0 is flat
-out; `jitter` spreads each gap evenly by that share. The text depends on `tokens`, `lang` and `seed` alone.
+out; `jitter` spreads each gap evenly by that share. The text depends on `tokens`, `lang` and `seed` alone; the lang
+`markdown` is a document with code, tables, math and both directions.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ import msgspec
 
 from sse_server.errors import ServerError, Words, number_words
 from sse_server.sources.base import ChatRequest, Token
+from sse_server.sources.document import document
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -28,6 +31,7 @@ _PROSE = {
 }
 WORDS = {lang: prose.split() for lang, prose in _PROSE.items()}
 _STOPS = {"en": (".", ","), "ar": (".", "،"), "zh": ("。", "，"), "emoji": ("!", ",")}
+_LANGS = (*WORDS, "mixed", "markdown")
 _BREATHE_EVERY = 64
 _SHOWN = 60
 
@@ -58,8 +62,8 @@ def parse_params(text: str) -> SyntheticParams:
     for part in filter(None, text.split(",")):
         name, _, raw = part.partition("=")
         if name == "lang":
-            if raw not in {*WORDS, "mixed"}:
-                known = ", ".join([*WORDS, "mixed"])
+            if raw not in _LANGS:
+                known = ", ".join(_LANGS)
                 raise _refusal(name, Words(f"one of {known}", f"واحدًا من {known}"), raw)
             values[name] = raw
         elif name in _BOUNDS:
@@ -89,6 +93,9 @@ def _refusal(name: str, want: Words, got: str) -> ServerError:
 def words(params: SyntheticParams) -> Iterator[str]:
     """Yield the tokens of the text, blanks and punctuation with their word."""
     pick = random.Random(f"{params.lang}:{params.seed}")  # noqa: S311 - repeatable text, no secret
+    if params.lang == "markdown":
+        yield from itertools.islice(document(pick, WORDS["en"], WORDS["ar"]), params.tokens)
+        return
     langs = list(WORDS) if params.lang == "mixed" else [params.lang]
     lang = langs[0]
     for index in range(params.tokens):

@@ -98,6 +98,11 @@ export class Session {
     this.#checkable = this.lastSeq === 0;
   }
 
+  /** Whether an interruption is mended. */
+  get reconnect() {
+    return this.#reconnect;
+  }
+
   /**
    * Begins: the first connection.
    *

@@ -43,7 +43,7 @@ export class FetchTransport {
 
   /** @param {string} streamId @param {import("./transport.js").Changes} changes */
   tune(streamId, changes) {
-    return agreed(() => this.#endpoint.tune(streamId, changes), this.#platform);
+    return answered(() => this.#endpoint.tune(streamId, changes), this.#platform);
   }
 }
 
@@ -53,15 +53,21 @@ export class FetchTransport {
  * @param {() => Promise<Request>} request
  * @param {Network} network
  */
-export async function agreed(request, { fetch }) {
-  try {
-    const { url, init } = await request();
-    const response = await fetch(url, init);
-    response.body?.cancel().catch(() => {});
-    return response.ok;
-  } catch {
-    return false;
-  }
+export function agreed(request, network) {
+  return answered(request, network).catch(() => false);
+}
+
+/**
+ * The same, but a failure is thrown.
+ *
+ * @param {() => Promise<Request>} request
+ * @param {Network} network
+ */
+async function answered(request, { fetch }) {
+  const { url, init } = await request();
+  const response = await fetch(url, init);
+  response.body?.cancel().catch(() => {});
+  return response.ok;
 }
 
 /**

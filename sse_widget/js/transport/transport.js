@@ -26,7 +26,8 @@
  * @property {boolean} repeatable whether the first request may be sent again once it was answered
  * @property {(opening: Opening, sink: Sink) => () => void} open returns the function that drops the connection
  * @property {(streamId: string) => Promise<boolean>} stop ends a run; whether the server agreed
- * @property {(streamId: string, changes: Changes) => Promise<boolean>} tune changes a running run; whether the server agreed
+ * @property {(streamId: string, changes: Changes) => Promise<boolean>} tune changes a running run; whether the server agreed, rejecting
+ *   when it could not be reached
  */
 
 export {};

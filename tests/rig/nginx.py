@@ -1,0 +1,87 @@
+"""A real nginx on a free port of loopback, in front of whatever a test puts there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from contextlib import contextmanager
+from string import Template
+from typing import TYPE_CHECKING
+
+from rig.browser import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_CONFIG = Template(
+    """\
+daemon off;
+master_process off;
+pid $folder/nginx.pid;
+error_log stderr notice;
+events { worker_connections 512; }
+http {
+  access_log off;
+  client_body_temp_path $folder/body;
+  proxy_temp_path $folder/proxy;
+  fastcgi_temp_path $folder/fastcgi;
+  uwsgi_temp_path $folder/uwsgi;
+  scgi_temp_path $folder/scgi;
+  server {
+    listen 127.0.0.1:$port$listen;
+$block
+  }
+}
+"""
+)
+
+
+def program() -> str:
+    """Return where nginx is; system folders of Debian are on root's path only."""
+    found = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"]))
+    assert found is not None, "nginx is not installed; run `make test`, which installs it"
+    return found
+
+
+@contextmanager
+def nginx(folder: Path, block: str, *, listen: str = "", scheme: str = "http") -> Iterator[str]:
+    """Run nginx with one server block, and yield its base URL; it ends by its id.
+
+    `listen` is what follows the port, as " ssl http2". Its files lie in a folder of their own inside `folder`.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    own = folder / f"nginx-{port}"
+    own.mkdir()
+    config = own / "nginx.conf"
+    config.write_text(_CONFIG.substitute(folder=own, port=port, listen=listen, block=block), "utf-8")
+    running = Program([program(), "-p", str(own), "-c", str(config), "-e", "stderr"], own / "nginx.log")
+    try:
+        running.wait_for(r"start (worker process|event loop)|using the .* event method")
+        until_listening(port)
+        yield f"{scheme}://127.0.0.1:{port}"
+    finally:
+        running.end()
+
+
+def until_listening(port: int) -> None:
+    """Return once the port takes connections; nginx listens before it says so, and this makes sure."""
+    socket.create_connection(("127.0.0.1", port), 5).close()
+
+
+def proxy(upstream: str, *lines: str) -> str:
+    """Return a location that passes everything to `upstream` as a proxy for streams should, and these lines after it.
+
+    nginx takes X-Accel-Buffering from the server, so nothing is buffered unless a line says so.
+    """
+    base = ["proxy_http_version 1.1;", 'proxy_set_header Connection "";', f"proxy_pass {upstream};"]
+    return "\n".join(["    location / {", *(f"      {line}" for line in [*base, *lines]), "    }"])
+
+
+WEBSOCKET = (
+    "proxy_set_header Upgrade $http_upgrade;",
+    "proxy_set_header Connection $http_connection;",
+)
+"""Lines that let WebSockets through; `Connection` here stands in for the one of `proxy`, which must go then."""

@@ -1,0 +1,110 @@
+"""What a page costs its renderer: time on the main thread, long tasks, frames, and bytes on the kernel's socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, WebSocket
+
+LATE_FRAME_MS = 25.0
+LONG_TASK_MS = 50.0
+_METER = """
+() => {
+  const meter = {times: [], long: []};
+  window.meter = meter;
+  new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries()) meter.long.push([startTime, duration]);
+  }).observe({ type: 'longtask' });
+  const tick = (now) => {
+    meter.times.push(now);
+    requestAnimationFrame(tick);
+  };
+  requestAnimationFrame(tick);
+}
+"""
+_QUIET = "() => new Promise((resolve) => requestIdleCallback(() => requestIdleCallback(resolve)))"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds of the main thread since the page began (CDP Performance.getMetrics); a difference is a span's cost."""
+
+    task_s: float
+    script_s: float
+    layout_s: float
+    style_s: float
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(
+            self.task_s - other.task_s,
+            self.script_s - other.script_s,
+            self.layout_s - other.layout_s,
+            self.style_s - other.style_s,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.task_s:6.2f} s (script {self.script_s:.2f}, style {self.style_s:.2f}, layout {self.layout_s:.2f})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothness:
+    """Frames (ms between two callbacks of requestAnimationFrame) and long tasks (ms) of a span."""
+
+    intervals_ms: tuple[float, ...]
+    long_tasks_ms: tuple[float, ...]
+
+    @property
+    def late_share(self) -> float:
+        """Share of the intervals that are longer than LATE_FRAME_MS."""
+        return sum(interval > LATE_FRAME_MS for interval in self.intervals_ms) / len(self.intervals_ms)
+
+    def __str__(self) -> str:
+        frames = f"{len(self.intervals_ms)} frames, {100 * self.late_share:.2f} % late"
+        tasks = f"long tasks: {len(self.long_tasks_ms)}, longest {max(self.long_tasks_ms, default=0):.0f} ms"
+        return f"{frames}, longest {max(self.intervals_ms):.1f} ms; {tasks}"
+
+
+class Renderer:
+    """A page under measurement. Make it before the page goes anywhere: sockets are seen when they open."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.kernel_bytes = 0
+        page.on("websocket", self._on_socket)
+        self._cdp = page.context.new_cdp_session(page)
+        self._cdp.send("Performance.enable")
+
+    def cost(self) -> Cost:
+        """Return the time spent so far."""
+        read = {metric["name"]: metric["value"] for metric in self._cdp.send("Performance.getMetrics")["metrics"]}
+        return Cost(read["TaskDuration"], read["ScriptDuration"], read["LayoutDuration"], read["RecalcStyleDuration"])
+
+    def settle(self) -> None:
+        """Wait until the main thread has nothing to do."""
+        self._page.evaluate(_QUIET)
+
+    def watch_frames(self) -> None:
+        """From now on, keep the times of frames and of long tasks. This makes every frame cost something."""
+        self._page.evaluate(_METER)
+
+    def smoothness(self, since: float, until: float) -> Smoothness:
+        """Return what was kept between two values of the page's performance.now()."""
+        meter = self._page.evaluate("window.meter")
+        times = [at for at in meter["times"] if since <= at <= until]
+        return Smoothness(
+            tuple(after - before for before, after in pairwise(times)),
+            tuple(duration for at, duration in meter["long"] if since <= at + duration and at <= until),
+        )
+
+    def _on_socket(self, socket: WebSocket) -> None:
+        if "/api/kernels/" in socket.url and "/channels" in socket.url:
+            socket.on("framereceived", self._count)
+            socket.on("framesent", self._count)
+
+    def _count(self, payload: str | bytes) -> None:
+        self.kernel_bytes += len(payload.encode() if isinstance(payload, str) else payload)
