@@ -5,6 +5,7 @@ import { eventId } from "./protocol/events.js";
 import { Session } from "./protocol/session.js";
 import { LimitExceeded, MAX_EVENT_CHARS, Parser } from "./protocol/sse.js";
 import { Alarm } from "./transport/alarm.js";
+import { Endpoint } from "./transport/endpoint.js";
 import { FetchTransport } from "./transport/fetch.js";
 import { platformOf } from "./transport/platform.js";
 
@@ -367,7 +368,8 @@ export class SSEConsumer extends Consumer {
    * @throws {TypeError} the URL is not one
    */
   constructor(url, options = {}) {
-    super(new FetchTransport(url, options, platformOf(options)), options);
+    const platform = platformOf(options);
+    super(new FetchTransport(new Endpoint(url, options, platform), platform), options);
   }
 }
 

@@ -15,6 +15,8 @@ export class WayTransport {
   #along;
   /** @type {Transport | null} the one that was opened last */
   #transport = null;
+  /** @type {Found | null} its way */
+  #found = null;
 
   /**
    * @param {string} streamId
@@ -39,8 +41,7 @@ export class WayTransport {
     let drop = () => {};
     this.#ladder.find().then((found) => {
       if (left.signal.aborted) return;
-      const transport = this.#along(found);
-      this.#transport = transport;
+      const transport = this.#on(found);
       sink.via(transport.name, found.reason);
       drop = transport.open(opening, {
         ...sink,
@@ -68,5 +69,12 @@ export class WayTransport {
 
   async #current() {
     return this.#transport ?? this.#along(await this.#ladder.find());
+  }
+
+  /** One transport for each way that is found: it remembers what it has met there. @param {Found} found */
+  #on(found) {
+    if (!this.#transport || this.#found !== found) this.#transport = this.#along(found);
+    this.#found = found;
+    return this.#transport;
   }
 }
