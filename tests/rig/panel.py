@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,16 +22,10 @@ def golden(lab: Any, model: str) -> str:
 
 def golden_at(base: str, model: str, headers: dict[str, str] | None = None) -> str:
     """Return the whole text of a synthetic model of the server at this base URL."""
-    query = {"q": "golden", "model": model.replace("rate=40", "rate=0"), "chunk_tokens": 50}
+    query = {"q": "golden", "model": re.sub(r"rate=\d+", "rate=0", model), "chunk_tokens": 50}
     body = httpx.get(f"{base}/api/v1/stream/chat", params=query, headers=headers, timeout=30).text
     rows = [line.removeprefix("data: ") for line in body.splitlines() if line.startswith('data: {"text"')]
     return "".join(json.loads(row)["text"] for row in rows)
-
-
-def shown(page: Page) -> str:
-    """Return the text that the widget shows, its blocks joined as they were split."""
-    lines = page.locator(".ssew-text").first.evaluate("el => [...el.children].map((line) => line.textContent)")
-    return "\n".join(lines)
 
 
 def until_shown(page: Page, characters: int) -> None:
@@ -40,12 +35,11 @@ def until_shown(page: Page, characters: int) -> None:
 
 
 def until_typed(page: Page, text: str) -> None:
-    """Wait until the typewriter has shown exactly this; what is shown wrongly never becomes it."""
+    """Wait until exactly this text is shown, whatever its lines are made of; what is shown wrongly never becomes it."""
     page.wait_for_function(
-        """(want) => [...document.querySelector('.ssew-text').children]
-          .map((line) => line.textContent).join('\\n') === want""",
-        arg=text,
-        timeout=5_000,
+        "want => document.querySelector('.ssew-text').textContent.replace(/\\s/g, '') === want",
+        arg="".join(text.split()),
+        timeout=10_000,
     )
 
 
@@ -57,3 +51,16 @@ def ask_in_box(page: Page, question: str) -> None:
     box = page.locator(".ssew textarea").first
     box.fill(question)
     box.press("Enter")
+
+
+class Traffic:
+    """What came over the websockets of a page from now on, in bytes."""
+
+    def __init__(self, page: Page) -> None:
+        self.received = 0
+        self.messages = 0
+        page.on("websocket", lambda socket: socket.on("framereceived", self._count))
+
+    def _count(self, frame: str | bytes) -> None:
+        self.received += len(frame if isinstance(frame, bytes) else frame.encode())
+        self.messages += 1
