@@ -42,6 +42,7 @@ export class Consumer extends Listening {
   #platform;
   #transport;
   #via;
+  #why = "";
   #heartbeatS;
   #session;
   #alarm;
@@ -279,12 +280,13 @@ export class Consumer extends Listening {
     this.#enter("connecting", { ...this.#connecting, ...(code ? { code } : {}) });
   }
 
-  /** @param {string} name @param {string} reason */
-  #goes(name, reason) {
-    if (name === this.#via) return;
+  /** @param {string} name @param {string} why */
+  #goes(name, why) {
+    if (name === this.#via && why === this.#why) return;
     this.#via = name;
+    this.#why = why;
     if (this.state === "connecting") this.#waiting();
-    this.handlers.say("transport", name, reason);
+    this.handlers.say("transport", name, why);
   }
 
   /** @param {import("./protocol/actions.js").Head} head */

@@ -32,7 +32,7 @@ function relayed(t) {
   /** @param {Message} message */
   const hear = (message) => relay.receive({ to: "me", stream_id: STREAM, ...message });
   const read = () => {
-    const consumer = new Consumer(relay.transport(STREAM), { reconnectDelay: 0 });
+    const consumer = new Consumer(relay.transport(STREAM), { reconnectDelay: 0, signal: end.signal });
     let text = "";
     consumer.onDelta((delta) => {
       text += delta.text;

@@ -6,6 +6,9 @@ import { eventId } from "../protocol/events.js";
 /** @typedef {import("./transport.js").Opening} Opening */
 /** @typedef {import("./transport.js").Transport} Transport */
 
+/** Ways that are said, since nothing else shows them. @type {Partial<Record<import("./routes.js").Route, string>>} */
+const SAID = { proxy: "by_proxy", colab: "by_colab" };
+
 /** @implements {Transport} */
 export class WayTransport {
   name = "sse";
@@ -42,9 +45,12 @@ export class WayTransport {
     this.#ladder.find().then((found) => {
       if (left.signal.aborted) return;
       const transport = this.#on(found);
-      sink.via(transport.name, found.reason);
+      const via = (/** @type {string} */ name, /** @type {string} */ reason) =>
+        sink.via(name, reason || found.reason || (SAID[found.route] ?? ""));
+      via(transport.name, "");
       drop = transport.open(opening, {
         ...sink,
+        via,
         failed: (reason) => {
           this.#ladder.doubt();
           sink.failed(reason);
