@@ -11,15 +11,14 @@ import { CuttingProxy, follow, startServer } from "./real_server.js";
 const ASK = { q: "?", model: "synthetic:tokens=40,rate=0,lang=mixed,seed=3", chunk_tokens: 1 };
 const LASTING = { q: "?", model: "synthetic:tokens=100000,rate=50,lang=en" };
 const EVENTS = /accept: text\/event-stream/i;
-const POLL = /once=1|accept: application\/json/i;
 const UPGRADE = /upgrade: websocket/i;
 const PAGE =
   "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<h1>no</h1>".slice(0, -2);
 
 const server = await startServer({ after });
 
-/** Those for server-sent events that are no polls. @param {string} head */
-const streams = (head) => EVENTS.test(head) && !POLL.test(head);
+/** @param {string} head */
+const streams = (head) => EVENTS.test(head);
 
 /** @param {TestContext} t */
 async function scene(t) {
