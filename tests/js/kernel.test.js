@@ -140,10 +140,9 @@ function linked(t, traits, baseUrl = "") {
       signal: end.signal,
     },
   );
-  const shared = newShared();
   const streams = {
     transport: (/** @type {URL} */ url, /** @type {any} */ options) =>
-      transportOf(url, { ...options, shared, locks: null }),
+      transportOf(url, { ...options, transport: "sse" }),
     consume: (/** @type {any} */ transport, /** @type {any} */ options) =>
       new Consumer(transport, { ...options, reconnectDelay: 0, maxReconnectAttempts: 1 }),
   };
