@@ -9,7 +9,6 @@ import { extensionHeaders, jupyterBase, routeUrl } from "../../sse_widget/js/tra
 import { Ladder } from "../../sse_widget/js/transport/ladder.js";
 import { platformOf } from "../../sse_widget/js/transport/platform.js";
 import { Relay } from "../../sse_widget/js/transport/relay.js";
-import { newShared } from "../../sse_widget/js/transport/shared.js";
 import { StatusLine } from "../../sse_widget/js/view/status.js";
 import { LogServer, NODE, PIECES, refuse, STREAM, TEXT } from "./log_server.js";
 
