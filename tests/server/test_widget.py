@@ -156,6 +156,21 @@ async def test_cut_loses_nothing(serve, told, gated):
     assert widget.sent.count({"type": "cut"}) == 5
 
 
+async def test_a_knob_that_python_turns_reaches_the_run(serve, told, gated):
+    source = gated()
+    widget = told(await serve(sources={"gated": source}), model="gated", chunk_tokens=1000, chunk_ms=60_000)
+    run = widget.ask("hi")
+    source.say("a ", "b ")
+    widget.chunk_tokens = 1
+    assert await run.reach(4) == "a b "
+    source.say("c ")
+    assert await run.reach(6) == "a b c "
+    source.finish()
+    assert await run == "a b c "
+    widget.delay_ms = 5
+    assert await widget.ask("again", chunk_tokens=2, model=MIXED) == widget.text
+
+
 async def test_a_refusal_is_raised_and_shown_in_the_readers_language(serve, told):
     widget = told(await serve(), lang="ar")
     with pytest.raises(RemoteError) as caught:

@@ -62,6 +62,10 @@ export class Endpoint {
     this.#key = options.key ?? (keyed ? newKey() : "");
     this.#runs = runsOf(this.#url, options.runsUrl, pageUrl);
     this.place = placeOf(this.#url, options);
+    this.repeatable = this.method === "GET";
+    /** Whether the server is one of sse-widget's, as far as the address tells. */
+    this.ours = this.logged || this.place.streamId !== "";
+    this.origin = this.#url.origin;
   }
 
   /**
@@ -78,6 +82,40 @@ export class Endpoint {
       headers.set("X-SSE-Reconnect", `connection=${opening.connection}; reason=${reason}`);
     }
     return opening.target === "start" ? this.#start(opening, headers) : this.#resume(opening, headers);
+  }
+
+  /**
+   * The request that starts a run and answers where it is read, not with the stream of it.
+   *
+   * @param {Opening} opening
+   */
+  async create(opening) {
+    const headers = await this.#fields();
+    headers.set("Accept", "application/json");
+    headers.set("Content-Type", "application/json");
+    const { url, init } = this.#start(opening, headers);
+    return { url, init: { ...init, method: "POST", body: init.body ?? "{}" } };
+  }
+
+  /**
+   * The request of what there is to read of a run, or comes next: long-polling.
+   *
+   * @param {Opening} opening
+   */
+  async poll(opening) {
+    const { url, init } = await this.request(opening);
+    const once = new URL(url);
+    once.searchParams.set("once", "1");
+    return { url: once.href, init };
+  }
+
+  /** What a request would say, for transports that send no requests: the URL, the headers, the fields of the question. */
+  async said() {
+    const headers = await this.#fields();
+    const { body } = this.#init;
+    const question = body === undefined ? {} : JSON.parse(/** @type {string} */ (body));
+    const key = headers.get("Idempotency-Key") ?? this.#url.searchParams.get("key") ?? this.#key;
+    return { url: new URL(this.#url), runs: new URL(this.#runs), headers, question, key };
   }
 
   /**

@@ -87,6 +87,14 @@ const ENGLISH = {
   story: ({ chars, deliveredS, displayedS, cuts, pings, stalls }) =>
     `Timeline: ${chars} characters delivered in ${deliveredS} s and displayed in ${displayedS} s. ` +
     `Cuts: ${cuts}. Heartbeats: ${pings}. Stalls: ${stalls}.`,
+
+  notCopied: "Not copied",
+  code: "Code",
+  /** @param {string} language */
+  codeIn: (language) => `Code: ${language}`,
+  table: "Table",
+  /** @param {string} host @param {string} name */
+  loadImage: (host, name) => (name ? `Load image from ${host}: ${name}` : `Load image from ${host}`),
 };
 
 /** @typedef {typeof ENGLISH} Words */
@@ -174,6 +182,12 @@ const ARABIC = {
   story: ({ chars, deliveredS, displayedS, cuts, pings, stalls }) =>
     `المخطط الزمني: وصلت المحارف، وعددها ${chars}، في ${deliveredS} ث وظهرت في ${displayedS} ث. ` +
     `الانقطاعات: ${cuts}. النبضات: ${pings}. التوقّفات: ${stalls}.`,
+
+  notCopied: "تعذّر النسخ",
+  code: "شيفرة",
+  codeIn: (language) => `شيفرة: ${language}`,
+  table: "جدول",
+  loadImage: (host, name) => (name ? `حمّل الصورة من ${host}: ${name}` : `حمّل الصورة من ${host}`),
 };
 
 /**
