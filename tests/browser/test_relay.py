@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from rig.panel import LIMIT_MS, Traffic, ask_in_box, golden, until_shown, until_state, until_typed
+from rig.view import LIMIT_MS, Traffic, ask_in_box, golden, until_shown, until_state, until_typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,6 @@ import { extensionHeaders, jupyterBase, routeUrl } from "../../sse_widget/js/tra
 import { Ladder } from "../../sse_widget/js/transport/ladder.js";
 import { platformOf } from "../../sse_widget/js/transport/platform.js";
 import { Relay } from "../../sse_widget/js/transport/relay.js";
-import { newShared } from "../../sse_widget/js/transport/shared.js";
 import { StatusLine } from "../../sse_widget/js/view/status.js";
 import { LogServer, NODE, PIECES, refuse, STREAM, TEXT } from "./log_server.js";
 
@@ -140,10 +139,9 @@ function linked(t, traits, baseUrl = "") {
       signal: end.signal,
     },
   );
-  const shared = newShared();
   const streams = {
     transport: (/** @type {URL} */ url, /** @type {any} */ options) =>
-      transportOf(url, { ...options, shared, locks: null }),
+      transportOf(url, { ...options, transport: "sse" }),
     consume: (/** @type {any} */ transport, /** @type {any} */ options) =>
       new Consumer(transport, { ...options, reconnectDelay: 0, maxReconnectAttempts: 1 }),
   };
