@@ -14,8 +14,9 @@ import pytest
 from nbformat.sign import NotebookNotary
 from playwright.sync_api import expect
 
+from rig.panel import LIMIT_MS, golden, until_shown, until_state
+from rig.seen import until_seen
 from rig.shots import keep
-from rig.view import LIMIT_MS, golden, until_seen, until_shown, until_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 QUICK = "synthetic:tokens=60,rate=0,lang=mixed,seed=2"
 SLOW = "synthetic:tokens=200,rate=40,lang=mixed,seed=5"
+LONG = "synthetic:tokens=1000,rate=40,lang=mixed,seed=5"
 QUESTION = "What is a <b>stream</b>? ما هو؟"
 SHOW = "import sse_widget as sw\nw = sw.StreamWidget(model={model!r})\nw"
 ASK = f"run = w.ask({QUESTION!r})"
@@ -196,7 +198,7 @@ def test_a_reload_after_the_end(live: Any, lab: Lab) -> None:
 
 def test_a_second_tab_joins_a_running_answer(live: Any, lab: Lab) -> None:
     """It has what came before it at once, and the rest as it comes; both have it all at the end."""
-    first = live("tabs.ipynb", SHOW.format(model=SLOW), ASK)
+    first = live("tabs.ipynb", SHOW.format(model=LONG), ASK)
     until_shown(first, 60)
     lab.save(first)
     second = first.context.new_page()
@@ -206,7 +208,7 @@ def test_a_second_tab_joins_a_running_answer(live: Any, lab: Lab) -> None:
     keep(second, "lasting-second-tab-joining")
     for page in (first, second):
         until_state(page, "done")
-        until_seen(page, golden(lab, SLOW))
+        until_seen(page, golden(lab, LONG))
 
 
 def test_a_new_view_for_output_joins_too(live: Any, lab: Lab) -> None:
@@ -251,7 +253,7 @@ def test_saved_in_the_middle_it_says_so(live: Any, lab: Lab) -> None:
 
 def test_the_saved_state_of_a_running_answer_joins_it_without_its_kernel(live: Any, lab: Lab) -> None:
     lab.set(MANAGER, saveState=True)
-    page = live("joins.ipynb", SHOW.format(model=SLOW), ASK)
+    page = live("joins.ipynb", SHOW.format(model=LONG), ASK)
     until_shown(page, 60)
     assert lab.save(page)["metadata"]["widgets"][STATE]["state"]
     lab.set(MANAGER, saveState=False)
@@ -261,7 +263,7 @@ def test_the_saved_state_of_a_running_answer_joins_it_without_its_kernel(live: A
     until_state(page, "open")
     keep(page, "lasting-state-joins")
     until_state(page, "done")
-    until_seen(page, golden(lab, SLOW))
+    until_seen(page, golden(lab, LONG))
 
 
 def test_outputs_are_cleared_and_the_cell_runs_again(live: Any, lab: Lab) -> None:

@@ -354,7 +354,8 @@ for (const [name, answer] of Object.entries({
 }))
   test(`where the server refuses the page, the kernel's text is shown: ${name}`, async (t) => {
     const server = await LogServer.start(t);
-    server.script = [answer];
+    // Another way than server-sent events is refused as well.
+    server.script = [answer, answer, answer];
     const { model, reading, stands } = linked(t, { in_jupyter: true }, `${origin(server)}/`);
     model.update({ stream_id: STREAM, question: "hi", status: "streaming" });
     await stands("error");

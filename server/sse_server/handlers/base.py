@@ -108,13 +108,12 @@ class Route(tornado.web.RequestHandler):
     async def admit(self) -> None:
         """Check credentials, Host and Origin; sets `principal`.
 
-        Who shows a ticket is no foreign page: it could not know one. Only such a request may come under another name
-        of this machine or from an unlisted origin, as it does through a proxy that passes both on.
+        Who shows a token or a ticket is no foreign page: it could not know one. Only such a request may come under
+        another name of this machine or from an unlisted origin, as it does through a proxy that passes both on.
         """
         authorization, ticket = self._credentials()
-        shown = bool(ticket) or authorization.lower().startswith("ticket ")
-        if self.request.method != "OPTIONS" and shown:
-            self.principal = self.services.gate.principal(authorization, ticket)
+        if self.request.method != "OPTIONS" and (known := self.services.gate.known(authorization, ticket)):
+            self.principal = known
             self.share()
             return
         if self.services.config.on_loopback:
