@@ -49,14 +49,14 @@ class Feed:
     def put(self, text: str) -> Future[None] | None:
         """Add a text, and return what to wait for before the next one, None when there is room for it.
 
-        Raises Stopped when nothing more is wanted, ValueError after `close`.
+        Raises ValueError after `close`, Stopped when nothing more is wanted.
         """
         text = text if text.isascii() else text.encode("utf-8", "replace").decode()
         with self._lock:
-            if self._stopped:
-                raise Stopped("the reader has stopped it")
             if self._ending is not None:
                 raise ValueError("it was closed: nothing can be written any more")
+            if self._stopped:
+                raise Stopped("nothing more is wanted: a reader has stopped it")
             if not text:
                 return None
             self._texts.extend(_divided(text))

@@ -1,6 +1,6 @@
 /** openStream with the real server, behind proxies that hold back, refuse and block. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { AVOID_MS } from "../../sse_widget/js/transport/memory.js";
 import { newShared } from "../../sse_widget/js/transport/shared.js";
 import { Clock, LogServer, refuse } from "./log_server.js";
@@ -11,17 +11,17 @@ import { CuttingProxy, follow, startServer } from "./real_server.js";
 const ASK = { q: "?", model: "synthetic:tokens=40,rate=0,lang=mixed,seed=3", chunk_tokens: 1 };
 const LASTING = { q: "?", model: "synthetic:tokens=100000,rate=50,lang=en" };
 const EVENTS = /accept: text\/event-stream/i;
-const POLL = /once=1|accept: application\/json/i;
 const UPGRADE = /upgrade: websocket/i;
 const PAGE =
   "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<h1>no</h1>".slice(0, -2);
 
-/** Those for server-sent events that are no polls. @param {string} head */
-const streams = (head) => EVENTS.test(head) && !POLL.test(head);
+const server = await startServer({ after });
+
+/** @param {string} head */
+const streams = (head) => EVENTS.test(head);
 
 /** @param {TestContext} t */
 async function scene(t) {
-  const server = await startServer(t);
   const text = await server.golden(ASK);
   const proxy = await CuttingProxy.start(t, server.url);
   const { runs_started: before } = await server.health();
@@ -33,7 +33,7 @@ async function scene(t) {
     );
     assert.equal((await server.health()).runs_started, before + questions);
   };
-  return { server, proxy, whole };
+  return { proxy, whole, before };
 }
 
 test("nothing in the way: server-sent events", async (t) => {
@@ -116,7 +116,7 @@ for (const [name, said] of /** @type {const} */ ([
 }
 
 test("a WebSocket that opens and passes nothing: long-polling", async (t) => {
-  const { proxy, whole, server } = await scene(t);
+  const { proxy, whole, before } = await scene(t);
   const clock = new Clock();
   proxy.answer = (head) => (streams(head) ? PAGE : undefined);
   proxy.passes = (head) => (UPGRADE.test(head) ? 1 : Number.POSITIVE_INFINITY);
@@ -124,7 +124,7 @@ test("a WebSocket that opens and passes nothing: long-polling", async (t) => {
   const outcome = told.consumer.connect();
   await proxy.asked(UPGRADE);
   // Its question has reached the server before it is given up.
-  while ((await server.health()).runs_started < 2);
+  while ((await server.health()).runs_started === before);
   clock.advance(4000);
   assert.equal(await outcome, "done");
   await whole(told);
@@ -187,8 +187,7 @@ test("when nothing works no way is to blame, and all are tried again", async (t)
   );
 });
 
-test("four streams of a page hold a connection each; further ones share the WebSocket", async (t) => {
-  const { server } = await scene(t);
+test("four streams of a page hold a connection each; further ones share the WebSocket", async () => {
   const shared = newShared();
   const told = [];
   const outcomes = [];
@@ -236,8 +235,7 @@ test("a server that is not ours is never left for another way", async (t) => {
 });
 
 test("leaving while a way is chosen or left opens nothing", async (t) => {
-  const { proxy, server } = await scene(t);
-  const { runs_started: before } = await server.health();
+  const { proxy, before } = await scene(t);
   const told = follow(proxy.chatUrl, { body: ASK });
   const outcome = told.consumer.connect();
   told.consumer.disconnect();

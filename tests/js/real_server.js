@@ -16,9 +16,9 @@ export const WAYS = ["sse", "websocket", "poll"];
 const LISTENS = /listens on (http:\/\/\S+)/;
 
 /**
- * Starts a server, which ends with the test.
+ * Starts a server, which ends with the test or the file.
  *
- * @param {TestContext} t
+ * @param {{after: (end: () => Promise<void>) => void}} t
  * @param {...string} flags
  * @returns {Promise<RealServer>}
  */

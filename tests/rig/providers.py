@@ -99,7 +99,7 @@ def messages(words: list[str], finish: str = "end_turn") -> Iterator[tuple[str, 
         {
             "type": "content_block_start",
             "index": 0,
-            "content_block": {"type": "thinking", "thinking": "", "signature": ""},
+            "content_block": block,
         },
         {"type": "content_block_delta", "index": 0, "delta": thinking},
         {"type": "content_block_stop", "index": 0},

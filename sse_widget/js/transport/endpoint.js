@@ -16,6 +16,7 @@ import { CONTENT_TYPE, eventId, parseEventId } from "../protocol/events.js";
  * @property {boolean} [snapshot] begin with the text so far as one delta
  */
 
+export const JSON_TYPE = "application/json";
 const OWN_START = /\/api\/v1\/stream\/chat\/?$/;
 const RUN_PATH = /\/runs\/([0-9a-f]{32})\/?$/;
 /** These ask a question, or say where to begin; a resume does neither. */
@@ -91,8 +92,8 @@ export class Endpoint {
    */
   async create(opening) {
     const headers = await this.#fields();
-    headers.set("Accept", "application/json");
-    headers.set("Content-Type", "application/json");
+    headers.set("Accept", JSON_TYPE);
+    headers.set("Content-Type", JSON_TYPE);
     const { url, init } = this.#start(opening, headers);
     return { url, init: { ...init, method: "POST", body: init.body ?? "{}" } };
   }
@@ -106,7 +107,9 @@ export class Endpoint {
     const { url, init } = await this.request(opening);
     const once = new URL(url);
     once.searchParams.set("once", "1");
-    return { url: once.href, init };
+    const headers = new Headers(init.headers);
+    headers.set("Accept", JSON_TYPE);
+    return { url: once.href, init: { ...init, headers } };
   }
 
   /** What a request would say, for transports that send no requests: the URL, the headers, the fields of the question. */
@@ -135,7 +138,7 @@ export class Endpoint {
    */
   async tune(streamId, changes) {
     const headers = await this.#fields();
-    headers.set("Content-Type", "application/json");
+    headers.set("Content-Type", JSON_TYPE);
     return this.#order(streamId, "PATCH", headers, JSON.stringify(changes));
   }
 
@@ -150,7 +153,7 @@ export class Endpoint {
   #start({ lastEventId, heartbeatS }, headers) {
     const url = beating(new URL(this.#url), heartbeatS);
     if (this.#init.body !== undefined && !headers.has("Content-Type")) {
-      headers.set("Content-Type", "application/json");
+      headers.set("Content-Type", JSON_TYPE);
     }
     if (lastEventId) {
       headers.set("Last-Event-ID", lastEventId);

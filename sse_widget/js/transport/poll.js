@@ -1,6 +1,6 @@
 /** A stream by one request after the other, each held by the server until there is something to say. */
 import { CONTENT_TYPE, decode, flag, parseEventId } from "../protocol/events.js";
-import { Parser } from "../protocol/sse.js";
+import { JSON_TYPE } from "./endpoint.js";
 import { agreed, answered } from "./fetch.js";
 import { readHead } from "./head.js";
 
@@ -8,8 +8,12 @@ import { readHead } from "./head.js";
 /** @typedef {import("./transport.js").Sink} Sink */
 /** @typedef {import("./transport.js").Transport} Transport */
 
-/** How long the server holds a poll when others wait for the connection. */
+/** Seconds that the server holds the first poll, so that the reader soon knows that it is heard. */
+export const FIRST_S = 1;
+/** And every poll while others wait for the connection. */
 export const CROWDED_S = 1;
+
+const encoder = new TextEncoder();
 
 /** @implements {Transport} */
 export class PollTransport {
@@ -116,64 +120,41 @@ class Polling {
   async #poll(opening) {
     const { release, crowded } = await this.#slots.turn(this.#signal);
     try {
-      const heartbeatS = crowded ? CROWDED_S : opening.heartbeatS;
+      const heartbeatS = crowded ? CROWDED_S : this.#open ? opening.heartbeatS : FIRST_S;
       const response = await this.#fetch(await this.#endpoint.poll({ ...opening, heartbeatS }));
       const head = await readHead(response, this.#platform.wall());
       this.#signal.throwIfAborted();
-      const readable = head.status === 200 && head.contentType.startsWith(CONTENT_TYPE);
+      const readable = head.status === 200 && head.contentType.startsWith(JSON_TYPE);
       if (this.#open && !readable) return head.status === 204 ? "ended" : `http_${head.status}`;
-      if (!this.#open) this.#sink.head(head);
-      if (!readable) return null;
-      return await this.#read(response, opening);
+      if (!this.#open) this.#sink.head(readable ? { ...head, contentType: CONTENT_TYPE } : head);
+      return readable ? this.#read(await response.text(), opening) : null;
     } finally {
       release();
     }
   }
 
-  /** @param {Response} response @param {Opening} opening @returns {Promise<Opening | string>} */
-  async #read(response, opening) {
-    const parser = new Parser();
+  /** @param {string} body @param {Opening} opening @returns {Opening | string} */
+  #read(body, opening) {
     let { after } = opening;
+    let sizeBytes = encoder.encode(body).length;
     let heard = false;
-    for await (const bytes of partsOf(response)) {
-      let sizeBytes = bytes.length;
-      for (const event of parser.feed(bytes)) {
-        this.#signal.throwIfAborted();
-        after = Math.max(after, parseEventId(event.id)?.seq ?? 0);
-        heard ||= event.event !== "hello";
-        if (event.event === "hello" && this.#open && !gapOf(event.data)) continue;
-        this.#sink.event(event, sizeBytes);
-        this.#open = true;
-        sizeBytes = 0;
-      }
+    for (const { event, data, id } of JSON.parse(body)) {
+      this.#signal.throwIfAborted();
+      after = Math.max(after, parseEventId(id)?.seq ?? 0);
+      heard ||= event !== "hello";
+      // The first hello stands for the whole connection.
+      if (event !== "hello" || !this.#open || gapOf(data)) this.#sink.event({ event, data, id }, sizeBytes);
+      this.#open = true;
+      sizeBytes = 0;
     }
-    // An answer without even a ping was cut; asked again at once, a broken proxy would be asked without end.
-    return heard ? { ...opening, snapshot: opening.snapshot && after === 0, after } : "cut";
+    // An answer without even a ping is none of our server's; a proxy would be asked again without end.
+    return heard ? { ...opening, snapshot: opening.snapshot && after === 0, after } : "empty";
   }
 
   /** @param {import("./fetch.js").Request} request */
   #fetch({ url, init }) {
     this.#signal.throwIfAborted();
     return this.#platform.fetch(url, { ...init, signal: this.#signal });
-  }
-}
-
-/**
- * The parts of a body, as one where the browser cannot read while it comes.
- *
- * @param {Response} response
- * @returns {AsyncGenerator<Uint8Array>}
- */
-async function* partsOf(response) {
-  const reader = response.body?.getReader();
-  if (!reader) {
-    yield new Uint8Array(await response.arrayBuffer());
-    return;
-  }
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
-  } finally {
-    reader.cancel().catch(() => {});
   }
 }
 
