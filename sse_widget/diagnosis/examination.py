@@ -160,7 +160,7 @@ class Examination:
 
     async def _beats(self, run: Run) -> None:
         with self._probing("heartbeat"):
-            self._note(beats=await streams.beats(self._exchange, self._run_url(run)))
+            self._note(beats=await streams.beats(self._exchange, self._run_url(run), self.order.idle_s))
 
     async def _silence(self, run: Run) -> None:
         if self.order.idle_s <= 0:

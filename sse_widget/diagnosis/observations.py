@@ -115,24 +115,29 @@ class Drip(msgspec.Struct, frozen=True):
 
 
 class Beats(msgspec.Struct, frozen=True):
-    """Pings of a quiet stream that were asked for every `every_s`, over `watched_s`."""
+    """Pings of a quiet stream that were asked for every `every_s`, over `watched_s`.
+
+    `granted_s` is the cadence that the server promised, 0 when it said nothing.
+    """
 
     every_s: float
     watched_s: float
+    granted_s: float = 0.0
     pings: tuple[float, ...] = ()
     failure: Failure | None = None
-    opened: bool = True
 
 
 class Silence(msgspec.Struct, frozen=True):
     """A connection on which the server writes nothing for `asked_s`, and then one word.
 
-    `lived_s` is from the last byte to the cut, to the word, or to the end of our patience.
+    `lived_s` is from the last byte to the cut, to the word, or to the end of our patience. `granted_s` is the heartbeat
+    that the server promised, which must be longer.
     """
 
     asked_s: float
     lived_s: float
     spoke: bool = False
+    granted_s: float = 0.0
     status: int = 0
     failure: Failure | None = None
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from sse_widget.diagnosis import software
 from sse_widget.diagnosis.verdicts.network import is_loopback
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ MOST_IDLE_S = 290.0
 
 _ROUTE = re.compile(r"/api/v1/(stream(/.*)?|clock)?$")
 _OPENAI = re.compile(r"/v1(/chat/completions)?/?$")
-_OWN_CODES = frozenset({"question_required", "unauthorized", "forbidden", "not_found", "invalid_request"})
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ def is_own(head: Head, body: bytes) -> bool:
     if head.status == 200:
         said = as_object(body)
         return said.get("status") == "ok" and "node" in said
-    return head.code in _OWN_CODES and (head.media_type in {"application/problem+json", "text/event-stream"})
+    return software.who(head) == software.OWN
 
 
 def kind_of(url: str) -> Kind:

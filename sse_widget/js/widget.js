@@ -4,10 +4,9 @@ import { hostOf } from "./host.js";
 import { isGone, KernelLink, listen } from "./kernel.js";
 import { Knobs } from "./knobs/knobs.js";
 import { Recording } from "./measure/recording.js";
+import { transportOf } from "./open.js";
 import { Reading } from "./reading.js";
 import { shareKnobs } from "./traits.js";
-import { FetchTransport } from "./transport/fetch.js";
-import { platformOf } from "./transport/platform.js";
 import { Tuning } from "./tuning.js";
 import { answerTypewriter } from "./view/answer.js";
 import { segmentGraphemes } from "./view/graphemes.js";
@@ -19,7 +18,7 @@ import { AdaptiveTypewriter } from "./view/typewriter.js";
 
 /** @type {import("./kernel.js").Streams} */
 const STREAMS = {
-  transport: (url, options) => new FetchTransport(url, options, platformOf(options)),
+  transport: transportOf,
   consume: (transport, options) => new Consumer(transport, options),
 };
 

@@ -8,14 +8,15 @@ their own, since watching costs time in every frame.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from playwright.sync_api import Page, expect
 
 from rig.renderer import LONG_TASK_MS, Renderer
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
     from rig.browser import Lab
     from rig.renderer import Cost
 
@@ -90,31 +91,22 @@ def prepared(page: Page, lab: Lab, name: str, way: Way) -> Renderer:
     lab.write(file, [SETUP, way.cell.format(tokens=way.tokens)])
     lab.open(page, file)
     lab.run(page, 0)
-    until_run(page, 0)
+    until_run(renderer, 0)
     renderer.settle()
     return renderer
 
 
-def until_run(page: Page, cell: int) -> None:
-    """Wait for the end of a cell, looking rarely: looking costs the page time."""
-    page.wait_for_function(
-        "cell => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-InputPrompt')[cell].textContent)",
-        arg=cell,
-        polling=200,
-        timeout=LIMIT_MS,
-    )
+def until_run(renderer: Renderer, cell: int) -> None:
+    """Wait for the end of a cell."""
+    prompt = f"document.querySelectorAll('.jp-Notebook .jp-InputPrompt')[{cell}].textContent"
+    renderer.until(f"/\\[\\d+\\]/.test({prompt})", LIMIT_MS)
 
 
-def until_shown(page: Page, way: Way) -> None:
+def until_shown(renderer: Renderer, way: Way) -> None:
     """Wait until the cell has ended and all text is on show."""
-    until_run(page, 1)
+    until_run(renderer, 1)
     if way.shown == ".ssew-text":
-        busy = page.locator(".ssew-answer")
-        expect(busy).to_have_attribute("aria-busy", "false", timeout=LIMIT_MS)
-
-
-def now_ms(page: Page) -> float:
-    return page.evaluate("performance.now()")
+        renderer.until("document.querySelector('.ssew-answer').ariaBusy === 'false'", LIMIT_MS)
 
 
 @pytest.fixture(scope="module")
@@ -127,14 +119,13 @@ def measured() -> dict[str, Measured]:
 def test_main_thread_time(name: str, fresh_page: Page, lab: Lab, measured: dict[str, Measured]) -> None:
     way = WAYS[name]
     renderer = prepared(fresh_page, lab, name, way)
-    before, bytes_before, began_ms = renderer.cost(), renderer.kernel_bytes, now_ms(fresh_page)
+    began_ms, before, bytes_before = renderer.settle(), renderer.cost(), renderer.kernel_bytes
     lab.run(fresh_page, 1)
-    until_shown(fresh_page, way)
-    renderer.settle()
-    span_s = (now_ms(fresh_page) - began_ms) / 1000
+    until_shown(renderer, way)
+    span_s = (renderer.settle() - began_ms) / 1000
     found = Measured(renderer.cost() - before, span_s, renderer.kernel_bytes - bytes_before, way.tokens)
     measured[name] = found
-    characters = fresh_page.locator(way.shown).last.evaluate("el => el.textContent.length")
+    characters = renderer.evaluate(f"[...document.querySelectorAll('{way.shown}')].at(-1).textContent.length")
     print(
         f"\n{name}, {found.tokens} tokens at {RATE}/s: main thread {found.cost}; shown after {span_s:.1f} s; "
         f"kernel socket {found.kernel_bytes / 1e6:.2f} MB; {characters} characters stand"
@@ -155,11 +146,11 @@ def test_an_idle_page_beside_it(fresh_page: Page, lab: Lab) -> None:
     for watched in (False, True):
         if watched:
             renderer.watch_frames()
-        before, began_ms = renderer.cost(), now_ms(fresh_page)
+        began_ms, before = renderer.settle(), renderer.cost()
         fresh_page.wait_for_timeout(SPAN_MS / 2)
         cost = renderer.cost() - before
         print(f"\nidle page, {SPAN_MS / 2000:.1f} s{', frames watched' if watched else ''}: main thread {cost}")
-    print(f"idle page: {renderer.smoothness(began_ms, now_ms(fresh_page))}")
+    print(f"idle page: {renderer.smoothness(began_ms, renderer.settle())}")
 
 
 @pytest.mark.parametrize("name", [name for name in WAYS if name.startswith("widget")])
@@ -168,14 +159,12 @@ def test_frames_and_long_tasks(name: str, fresh_page: Page, lab: Lab) -> None:
     way = WAYS[name]
     renderer = prepared(fresh_page, lab, f"{name}, frames", way)
     renderer.watch_frames()
-    ran_ms = now_ms(fresh_page)
+    ran_ms = renderer.settle()
     lab.run(fresh_page, 1)
-    fresh_page.wait_for_function(f"() => document.querySelector('{way.shown}')?.textContent", timeout=LIMIT_MS)
-    began_ms = now_ms(fresh_page)
-    until_shown(fresh_page, way)
-    ended_ms = now_ms(fresh_page)
+    until_shown(renderer, way)
     renderer.settle()
-    found: Any = renderer.smoothness(began_ms, ended_ms)
+    began_ms, ended_ms = renderer.answer_span()
+    found = renderer.smoothness(began_ms, ended_ms)
     print(f"\n{name}, while it streams: {found}")
     print(f"{name}, its loading included: {renderer.smoothness(ran_ms, ended_ms)}")
     late = verdict(holds=found.late_share <= LATE_SHARE)

@@ -48,6 +48,16 @@ async def test_a_foreign_host_is_refused_on_every_route(serve, error_of, host):
     assert (await served.client.get("/api/v1/stream/health", headers={"Host": host})).status_code == 200
 
 
+@pytest.mark.parametrize("forged", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
+async def test_a_token_that_nobody_asked_for_opens_no_door(serve, error_of, forged):
+    served = await serve()
+    for scheme in ("Bearer", "Ticket"):
+        headers = {**forged, "Authorization": f"{scheme} x"}
+        answer = await served.client.get(CHAT, params={"q": "hi"}, headers=headers)
+        assert error_of(answer)[0] in {401, 403}
+        assert "access-control-allow-origin" not in answer.headers
+
+
 @pytest.mark.parametrize("host", ["localhost", "localhost:{port}", "127.0.0.1:{port}", "[::1]:{port}"])
 async def test_names_of_this_machine_are_hosts(serve, host):
     served = await serve()

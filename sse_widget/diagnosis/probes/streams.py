@@ -23,6 +23,7 @@ DRIP = {"q": "drip", "model": f"synthetic:tokens={TOKENS},rate={RATE:g},jitter=0
 
 BEAT_S = 0.5
 WATCHED_S = 3.0
+WATCHED_SHARE = 0.9
 LONGEST_BEAT_S = 300.0
 _PATIENCE_S = 20.0
 _AFTER_WORD_S = 6.0
@@ -31,8 +32,8 @@ _CUT_AFTER = 5
 
 def quiet(idle_s: float) -> dict[str, Any]:
     """Return the question of a run that says one word after `idle_s`, and so ends by itself."""
-    shown = max(idle_s, WATCHED_S)
-    return {"q": "quiet", "model": f"synthetic:tokens=1,ttft_ms={shown * 1000:.0f}", "chunk_tokens": 1}
+    quiet_s = idle_s or WATCHED_S + 1.0
+    return {"q": "quiet", "model": f"synthetic:tokens=1,ttft_ms={quiet_s * 1000:.0f}", "chunk_tokens": 1}
 
 
 class Watch:
@@ -49,6 +50,7 @@ class Watch:
     def take(self, at_s: float, events: list[Event]) -> None:
         """Note one read."""
         self.reads.append(at_s)
+        self.heartbeat_s = _granted_s(events) or self.heartbeat_s
         for event in events:
             self.ids = self.ids or bool(event.id)
             match event.event:
@@ -56,8 +58,6 @@ class Watch:
                     self.deltas.append(at_s)
                 case "metadata":
                     self.written_s = float(_data(event).get("elapsed_seconds", 0.0))
-                case "hello":
-                    self.heartbeat_s = float(_data(event).get("heartbeat_s", 0.0))
                 case "done":
                     self.ended = True
                 case _:
@@ -107,19 +107,20 @@ async def drip(  # noqa: PLR0913 - settings, each by its name
     )
 
 
-async def beats(exchange: Exchange, run_url: str) -> Beats:
-    """Read a quiet run for a while, with a short heartbeat."""
+async def beats(exchange: Exchange, run_url: str, quiet_s: float) -> Beats:
+    """Read a run that is quiet for `quiet_s` with a short heartbeat, for a while."""
+    watched_s = min(WATCHED_S, WATCHED_SHARE * quiet_s) if quiet_s else WATCHED_S
     pings: list[float] = []
+    granted_s = 0.0
     failure: Failure | None = None
-    opened = False
     try:
-        async with exchange.opened("GET", f"{run_url}?heartbeat_s={BEAT_S:g}", limit_s=WATCHED_S) as answer:
-            opened = answer.head.status == 200
-            async for at_s, events in answer.reads(WATCHED_S):
+        async with exchange.opened("GET", f"{run_url}?heartbeat_s={BEAT_S:g}", limit_s=watched_s) as answer:
+            async for at_s, events in answer.reads(watched_s):
+                granted_s = _granted_s(events) or granted_s
                 pings += [at_s for event in events if event.event == "ping"]
     except Failed as error:
         failure = error.failure
-    return Beats(BEAT_S, WATCHED_S, tuple(pings), failure, opened)
+    return Beats(BEAT_S, watched_s, granted_s, tuple(pings), failure)
 
 
 async def silence(exchange: Exchange, run_url: str, idle_s: float) -> Silence:
@@ -133,6 +134,7 @@ async def silence(exchange: Exchange, run_url: str, idle_s: float) -> Silence:
             found = msgspec.structs.replace(found, status=answer.head.status)
             if answer.head.status == 200:
                 async for at_s, events in answer.reads(limit_s):
+                    found = msgspec.structs.replace(found, granted_s=_granted_s(events) or found.granted_s)
                     if any(event.event == TEXT for event in events):
                         return msgspec.structs.replace(found, lived_s=loop.time() - last_s, spoke=True)
                     last_s = began_s + at_s
@@ -140,6 +142,11 @@ async def silence(exchange: Exchange, run_url: str, idle_s: float) -> Silence:
     except Failed as error:
         failure = error.failure
     return msgspec.structs.replace(found, lived_s=loop.time() - last_s, failure=failure)
+
+
+def _granted_s(events: list[Event]) -> float:
+    """Return the heartbeat that a hello promises, 0 without one."""
+    return next((float(_data(event).get("heartbeat_s", 0.0)) for event in events if event.event == "hello"), 0.0)
 
 
 async def resume(exchange: Exchange, run_url: str) -> Resume:

@@ -88,7 +88,8 @@ def access(seen: Observed) -> Judgement:
 
 def _denied(head: Head, *, has_token: bool) -> Judgement:
     code = "forbidden" if head.status == 403 else "rejected" if has_token else "needed"
-    return fault(f"access.{code}", status=head.status, who=software.who(head), message=head.message)
+    code = "barred" if code == "forbidden" and not head.message else code
+    return fault(f"access.{code}", status=head.status, who=software.who(head), message=head.message, method=head.method)
 
 
 def _is_login(location: str) -> bool:
@@ -117,7 +118,7 @@ def headers(seen: Observed) -> Judgement:
     head = heads[0]
     said = head.get("cache-control")
     if _from_cache(head):
-        return fault("headers.cached", "cache", age=head.get("age") or "0", who=software.who(head))
+        return fault("headers.cached", "cache", mark=_from_cache(head), who=software.who(head))
     if "no-transform" not in said.lower():
         return warning("headers.transform" if seen.kind == "own" else "headers.no_transform", got=said or "-")
     if seen.kind == "own" and not head.get("x-accel-buffering"):
@@ -125,9 +126,12 @@ def headers(seen: Observed) -> Judgement:
     return ok("headers.good", got=said)
 
 
-def _from_cache(head: Head) -> bool:
-    hits = (head.get("x-cache") + head.get("cf-cache-status") + head.get("x-proxy-cache")).lower()
-    return "hit" in hits or head.get("age") not in {"", "0"}
+def _from_cache(head: Head) -> str:
+    """Return the header line that shows it, empty when none does."""
+    for name in ("x-cache", "cf-cache-status", "x-proxy-cache"):
+        if "hit" in head.get(name).lower():
+            return f"{name}: {head.get(name)}"
+    return f"age: {head.get('age')}" if head.get("age") not in {"", "0"} else ""
 
 
 def hops(seen: Observed) -> Judgement:

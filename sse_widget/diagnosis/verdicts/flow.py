@@ -94,12 +94,16 @@ def heartbeat(seen: Observed) -> Judgement:
     beats = seen.beats
     if beats is None:
         return unprobed("heartbeat", seen)
+    if beats.granted_s and beats.granted_s != beats.every_s:
+        return skipped("heartbeat", "query")
     if not beats.pings:
         if _is_blocked(seen):
             return skipped("heartbeat", "held")
         return fault("heartbeat.none", "buffering", watched_s=beats.watched_s, every_s=beats.every_s)
     gap_s = max(later - earlier for earlier, later in pairwise((0.0, *beats.pings, beats.watched_s)))
     if gap_s > LATE_BEATS * beats.every_s + 0.5:
+        if _is_blocked(seen):
+            return skipped("heartbeat", "held")
         return warning("heartbeat.late", gap_s=gap_s, every_s=beats.every_s)
     return ok("heartbeat.good", count=len(beats.pings), watched_s=beats.watched_s, every_s=beats.every_s)
 
@@ -113,6 +117,8 @@ def idle(seen: Observed) -> Judgement:
         return skipped("idle", "off")
     if silence is None:
         return unprobed("idle", seen)
+    if silence.granted_s and silence.granted_s < silence.asked_s:
+        return skipped("idle", "query")
     if silence.spoke:
         return ok("idle.lived", asked_s=silence.asked_s)
     if silence.failure is not None and silence.failure.kind == "timeout":

@@ -108,14 +108,19 @@ CASES = {
             "انسخ الرمز من جديد. قد يكون للخادم رمز جديد بعد إعادة تشغيله، وقد يحذف وكيلٌ الترويسة Authorization.",
         ),
     ),
+    "access.barred": Case(
+        Words("{who} answers {method} with {status}", "يجيب {who} على {method} بالحالة {status}"),
+        Words(
+            "A rule in front of the server denies it, for this address or this method; its log names the rule.",
+            "قاعدة أمام الخادم تمنعه لهذا العنوان أو لهذه الطريقة؛ وسجلها يذكر القاعدة.",
+        ),
+    ),
     "access.forbidden": Case(
         Words("{who} answers {status}: {message}", "يجيب {who} بالحالة {status}: {message}"),
         Words(
-            "If the words are of sse-widget, they say what to change: behind a proxy on the same machine, pass "
-            "`Host: localhost` on. Else a firewall or login in front of it decides.",
-            "إن كانت الرسالة من sse-widget فهي تذكر ما يجب تغييره: خلف وكيل على الجهاز نفسه مرّر ‎`Host: "
-            "localhost`‎. وإلا فالقرار "
-            "لجدار حماية أو صفحة دخول أمامه.",
+            "The message says what to change. A server that listens on this machine only wants a proxy to pass "
+            "`Host: localhost` on.",
+            "الرسالة تذكر ما يجب تغييره. والخادم الذي يستمع على هذا الجهاز وحده يتطلب أن يمرّر الوكيل ‎`Host: localhost`‎.",
         ),
     ),
     "access.login": Case(
@@ -176,7 +181,7 @@ CASES = {
         ),
     ),
     "headers.cached": Case(
-        Words("this stream comes from a cache (Age: {age}, {who})", "هذا البث آتٍ من ذاكرة مخبأة (Age: {age}، {who})"),
+        Words("this stream comes from a cache ({mark}; {who})", "هذا البث آتٍ من ذاكرة تخزين مؤقت ({mark}؛ {who})"),
         Words("Switch caching off for this path.", "أوقف التخزين المؤقت لهذا المسار."),
     ),
     "hops.none": Case(Words("no proxy names itself ({lines})", "لا وكيل يعرّف بنفسه ({lines})")),

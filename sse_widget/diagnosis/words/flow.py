@@ -104,8 +104,8 @@ CASES = {
     ),
     "idle.lived": Case(
         Words(
-            "a silent connection lived for {asked_s:.0f} s and then still spoke",
-            "عاش اتصال صامت {asked_s:.0f} ث ثم استمر في العمل",
+            "a silent connection lived for {asked_s:g} s and then still spoke",
+            "عاش اتصال صامت {asked_s:g} ث ثم استمر في العمل",
         )
     ),
     "idle.covered": Case(
@@ -141,8 +141,8 @@ CASES = {
     ),
     "idle.lost": Case(
         Words(
-            "a silent connection was dropped without a word: what the server wrote after {asked_s:.0f} s never came",
-            "أُهمل اتصال صامت دون إشعار: ما كتبه الخادم بعد {asked_s:.0f} ث لم يصل",
+            "a silent connection was dropped without a word: what the server wrote after {asked_s:g} s never came",
+            "أُهمل اتصال صامت دون إشعار: ما كتبه الخادم بعد {asked_s:g} ث لم يصل",
         ),
         Words(
             "A firewall or NAT forgets silent connections: let the server beat faster (--heartbeat-s 10).",

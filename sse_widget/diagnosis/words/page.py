@@ -33,6 +33,14 @@ CASES = {
         ),
         _SOCKET,
     ),
+    "websocket.stripped": Case(
+        Words(
+            "the request reached the server without its Upgrade header, which answers {status}: a hop takes it out (last hop: "
+            "{who})",
+            "وصل الطلب إلى الخادم دون ترويسة Upgrade فأجاب بالحالة {status}: حلقة تحذفها (آخر حلقة: {who})",
+        ),
+        _SOCKET,
+    ),
     "websocket.refused": Case(
         Words("the server refuses it for pages of {origin}: {message}", "يرفضه الخادم لصفحات {origin}: {message}"),
         _ALLOW,
@@ -127,9 +135,16 @@ CASES = {
         Words("not probed: {through} of the environment does it", "لم يُفحص: يتولاه الوكيل {through} من إعدادات البيئة")
     ),
     "skipped.off": Case(Words("not probed: it was switched off", "لم يُفحص: أُوقف هذا الفحص")),
-    "skipped.held": Case(Words("no ping came: held back as above", "لم تصل نبضة: محتجزة كما ذُكر أعلاه")),
+    "skipped.held": Case(Words("pings are held back as above", "النبضات محتجزة كما ذُكر أعلاه")),
+    "skipped.query": Case(
+        Words(
+            "not probed: heartbeat_s in the query did not reach the server",
+            "لم يُفحص: لم يصل heartbeat_s في الاستعلام إلى الخادم",
+        )
+    ),
     "skipped.nothing": Case(Words("not probed: no event came", "لم يُفحص: لم يصل أي حدث")),
     "skipped.few": Case(Words("cannot be told from {count} events", "لا يمكن الحكم من {count} أحداث")),
+    "skipped.cors": Case(Words("refused to pages of that origin, as above", "مرفوض لصفحات ذلك الأصل كما ذُكر أعلاه")),
     "skipped.absent": Case(Words("this server has none", "لا يقدمه هذا الخادم")),
     "skipped.no_origin": Case(
         Words(
