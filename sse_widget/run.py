@@ -63,7 +63,7 @@ class Run(Measured):
     def received(self) -> Received:  # type: ignore[override]
         """What has arrived, delta by delta, and when."""
         tokens = None if self._metadata is None else self._metadata.tokens_used
-        return self._record.received(tokens, self._first_tokens)
+        return self._record.received(tokens, self._first_count())
 
     @property
     def state(self) -> TerminalState | None:
@@ -199,6 +199,13 @@ class Run(Measured):
         """Drop the reader's connection; it resumes at once."""
         if self._stream is not None:
             self._stream.restart()
+
+    def words_of(self, error: BaseException) -> tuple[str, str]:
+        """Return what the widget says of an error, and its code."""
+        return str(error), error.code if isinstance(error, SSEWidgetError) else SSEWidgetError.code
+
+    def _first_count(self) -> int | None:
+        return self._first_tokens
 
     async def _create(self, client: StreamClient, params: dict[str, Any]) -> Created:
         return await client.create(self.question, **params)

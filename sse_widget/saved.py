@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 
 _STYLE = """<style>
-.jp-OutputArea-child:has(+ .jp-OutputArea-child .{name}):not(:has(.jp-OutputArea-output *)) {{ display: none }}
+.jp-OutputArea-child:has(+ .jp-OutputArea-child > * > .{name}):not(:has(.jp-OutputArea-output *)) {{ display: none }}
 .{name} .ssew-late {{ animation: ssew-late 1s step-end backwards }}
 @keyframes ssew-late {{ from {{ visibility: hidden }} }}
 </style>"""

@@ -40,6 +40,7 @@ VERDICTS = {
 HEALTHY = Words("No fault.", "لا عطل.")
 INTERRUPTED = Words("Interrupted; this is what was found so far.", "قُطع الفحص؛ هذا ما وُجد حتى الآن.")
 CULPRIT = Words("Culprit: {title}", "السبب: {title}")
+AT = Words("{title}, at {who}", "{title}، عند {who}")
 LOOK_AT = Words("Worth a look: {title}", "يستحق النظر: {title}")
 COUNTS = Words("faults: {faults}, warnings: {warnings}", "الأعطال: {faults}، التنبيهات: {warnings}")
 BETWEEN = Words(
@@ -54,4 +55,4 @@ COLUMNS = {
     "verdict": Words("Verdict", "الحكم"),
     "seen": Words("What was seen, and what to do", "ما لوحظ وما العمل"),
 }
-REPORT = Words("sse-widget doctor: {url}", "طبيب sse-widget:‏ {url}")
+REPORT = Words("sse-widget doctor: {url}", "طبيب sse-widget للعنوان {url}")

@@ -14,7 +14,8 @@ CASES = {
     "name.unknown": Case(
         Words("the name {host} has no address: {detail}", "لا عنوان للاسم {host}: {detail}"),
         Words(
-            "Check the spelling of the host. If it exists in your company's network or VPN only, connect to that first.",
+            "Check the spelling of the host. If it exists in your company's network or VPN only, connect "
+            "to that first.",
             "تحقق من كتابة اسم المضيف. وإن كان معروفًا داخل شبكة المؤسسة أو شبكتها الافتراضية فقط فاتصل بها أولًا.",
         ),
     ),
@@ -29,7 +30,8 @@ CASES = {
         Words(
             "Take the addresses that do not answer out of the DNS entry, or let the server listen on them, too; "
             "until then some readers wait for a time-out first.",
-            "احذف العناوين التي لا تجيب من سجل DNS أو اجعل الخادم يستمع عليها أيضًا؛ وإلا انتظر بعض القراء انقضاء المهلة أولًا.",
+            "احذف العناوين التي لا تجيب من سجل DNS أو اجعل الخادم يستمع عليها أيضًا؛ وإلا انتظر بعض "
+            "القراء انقضاء المهلة أولًا.",
         ),
     ),
     "connection.refused": Case(
@@ -62,9 +64,11 @@ CASES = {
             "اتصال HTTP غير مشفّر إلى {host}: كل من في الطريق يستطيع قراءة الإجابات",
         ),
         Words(
-            "Serve it by https. Pages that came by https (JupyterHub, Colab) may not even ask an http server: browsers "
+            "Serve it by https. Pages that came by https (JupyterHub, Colab) may not even ask an http "
+            "server: browsers "
             "block mixed content.",
-            "قدّمه عبر https. الصفحات التي وصلت عبر https (مثل JupyterHub وColab) لا يُسمح لها أصلًا بسؤال خادم http لأن المتصفح "
+            "قدّمه عبر https. الصفحات التي وصلت عبر https (مثل JupyterHub وColab) لا يُسمح لها أصلًا "
+            "بسؤال خادم http لأن المتصفح "
             "يمنع المحتوى المختلط.",
         ),
     ),
@@ -108,7 +112,8 @@ CASES = {
         Words(
             "Serve the whole chain, or use a public authority. For a company's own authority, name its file in "
             "SSL_CERT_FILE for Python, and install it in the browser.",
-            "قدّم سلسلة الشهادات كاملة أو استعمل جهة إصدار عامة. وإن كانت الجهة داخلية فاذكر ملفها في المتغير SSL_CERT_FILE "
+            "قدّم سلسلة الشهادات كاملة أو استعمل جهة إصدار عامة. وإن كانت الجهة داخلية فاذكر ملفها في "
+            "المتغير SSL_CERT_FILE "
             "لبايثون وثبّتها في المتصفح.",
         ),
     ),
@@ -130,7 +135,8 @@ CASES = {
     "redirects.some": Case(
         Words("{status}: {chain}", "{status}: {chain}"),
         Words(
-            "Use {location} directly: 301, 302 and 303 turn a POST into a GET, and a token is not sent on to another "
+            "Use {location} directly: 301, 302 and 303 turn a POST into a GET, and a token is not sent on "
+            "to another "
             "origin.",
             "استعمل {location} مباشرةً: تحوّل 301 و302 و303 طلب POST إلى GET، ولا يُرسل الرمز إلى أصل آخر.",
         ),
@@ -138,9 +144,11 @@ CASES = {
     "redirects.loop": Case(
         Words("it goes round in circles: {chain}", "التحويل يدور في حلقة: {chain}"),
         Words(
-            "Usually a proxy ends TLS and the server behind it redirects to https again: pass X-Forwarded-Proto on, or "
+            "Usually a proxy ends TLS and the server behind it redirects to https again: pass "
+            "X-Forwarded-Proto on, or "
             "set the mode that keeps TLS up to the server (at Cloudflare: Full).",
-            "غالبًا ينهي الوكيل TLS ثم يعيد الخادم خلفه التحويل إلى https: مرّر X-Forwarded-Proto أو اختر الوضع الذي يبقي TLS حتى "
+            "غالبًا ينهي الوكيل TLS ثم يعيد الخادم خلفه التحويل إلى https: مرّر X-Forwarded-Proto أو اختر "
+            "الوضع الذي يبقي TLS حتى "
             "الخادم (في Cloudflare: Full).",
         ),
     ),
@@ -153,7 +161,8 @@ CASES = {
             "{url} leads to {location}, from https back to http", "يقود {url} إلى {location} أي من https رجوعًا إلى http"
         ),
         Words(
-            "Browsers block this. Let the server know that it is behind https (X-Forwarded-Proto), so that it builds "
+            "Browsers block this. Let the server know that it is behind https (X-Forwarded-Proto), so "
+            "that it builds "
             "https addresses.",
             "يمنع المتصفح ذلك. أعلم الخادم أنه خلف https عبر X-Forwarded-Proto كي يبني عناوين https.",
         ),
