@@ -107,7 +107,10 @@ class Host:
         self._sent: queue.Queue[dict[str, Any]] = queue.Queue()
         self._heard: list[str] = []
         widget.comm.publish_msg = lambda _, data=None, **__: self._sent.put(data)
-        page.expose_function("toKernel", self._heard.append)
+        page.expose_function("toKernel", self._hear)
+
+    def _hear(self, message: str) -> None:
+        self._heard.append(message)
 
     def show(self, url: str) -> None:
         """Open the page and show the widget in it."""

@@ -41,6 +41,11 @@ const ENGLISH = {
   limit_exceeded: "One event is larger than this page accepts.",
   kernel_awaited: "Waiting for the kernel …",
   kernel_gone: "The kernel of this widget is gone. Run the widget's cell again, then ask.",
+  slots_taken: "the browser's connections to this server are all taken",
+  held_back: "a proxy on the way holds server-sent events back",
+  refused: "server-sent events are refused on the way",
+  no_streaming: "this browser cannot read a response while it arrives",
+  blocked: "the WebSocket is blocked on the way",
   by_proxy: "through Jupyter's proxy",
   by_colab: "through Colab's port proxy",
   lna_denied:
@@ -98,6 +103,11 @@ const ARABIC = {
   limit_exceeded: "حدث واحد أكبر مما تقبله هذه الصفحة.",
   kernel_awaited: "بانتظار النواة …",
   kernel_gone: "لم تعد نواة هذه الأداة موجودة. شغّل خليتها من جديد ثم اسأل.",
+  slots_taken: "اتصالات المتصفح بهذا الخادم مشغولة كلها",
+  held_back: "وسيط في الطريق يحتجز أحداث البث",
+  refused: "تُرفض أحداث البث في الطريق",
+  no_streaming: "لا يستطيع هذا المتصفح قراءة الرد أثناء وصوله",
+  blocked: "WebSocket محجوب في الطريق",
   by_proxy: "عبر وسيط Jupyter",
   by_colab: "عبر وسيط المنافذ في Colab",
   lna_denied:
