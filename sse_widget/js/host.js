@@ -38,6 +38,7 @@ export function hostOf(model, isGone, signal) {
   const ladder = new Ladder(() => question(model), {
     network: platform,
     permissions: globalThis.navigator?.permissions,
+    secure: globalThis.isSecureContext === true,
     store,
     proxyPort: colab()?.proxyPort?.bind(colab()) ?? null,
     headers: (route) => (route === "extension" || route === "proxy" ? extensionHeaders(document) : {}),

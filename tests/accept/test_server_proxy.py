@@ -79,7 +79,7 @@ def test_from_elsewhere_the_proxy_does(fresh_page: Page, proxied: Any, standalon
     ask_in_box(fresh_page, "far")
     until_shown(fresh_page, 80)
     fresh_page.locator(".ssew button", has_text="Cut").click()
-    expect(fresh_page.locator(".ssew-why")).to_contain_text("through Jupyter's proxy")
+    expect(fresh_page.locator(".ssew-why")).to_contain_text("Through Jupyter's proxy")
     until_state(fresh_page, "done")
     until_typed(fresh_page, golden_at(standalone, SLOW))
     keep(fresh_page, "server-proxy")

@@ -59,6 +59,7 @@ function ladderOf(t, question, around = {}) {
       clearTimeout: clock.clearTimeout,
     },
     permissions: undefined,
+    secure: true,
     store: {
       getItem: (name) => kept.get(name) ?? null,
       setItem: (name, value) => void kept.set(name, value),
@@ -174,15 +175,16 @@ test("the browser's permission is read under both of its names, and never asked 
       state: name === "loopback-network" ? "granted" : "denied",
     }),
   };
-  assert.equal(await permissionOf(/** @type {any} */ (chrome145)), "granted");
+  assert.equal(await permissionOf(/** @type {any} */ (chrome145), true), "granted");
   const chrome142 = {
     query: async (/** @type {{name: string}} */ { name }) => {
       if (name === "loopback-network") throw new TypeError("not a valid name");
       return { state: "prompt" };
     },
   };
-  assert.equal(await permissionOf(/** @type {any} */ (chrome142)), "prompt");
+  assert.equal(await permissionOf(/** @type {any} */ (chrome142), true), "prompt");
+  assert.equal(await permissionOf(/** @type {any} */ (chrome142), false), "barred");
   const firefox = { query: async () => Promise.reject(new TypeError("not a valid name")) };
-  assert.equal(await permissionOf(/** @type {any} */ (firefox)), "unknown");
-  assert.equal(await permissionOf(undefined), "unknown");
+  assert.equal(await permissionOf(/** @type {any} */ (firefox), true), "unknown");
+  assert.equal(await permissionOf(undefined, true), "unknown");
 });

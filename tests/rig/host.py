@@ -72,7 +72,7 @@ class _Pages(SimpleHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             if self.path.startswith("/sandboxed"):
-                self.send_header("Content-Security-Policy", "sandbox allow-scripts")
+                self.send_header("Content-Security-Policy", "sandbox allow-scripts allow-forms")
             self.end_headers()
             self.wfile.write(_PAGE.encode())
         else:

@@ -16,6 +16,7 @@ import { needsPermission, rungs, verdict } from "./routes.js";
  * @typedef {object} Surroundings
  * @property {import("./probe.js").Network} network
  * @property {Pick<Permissions, "query"> | undefined} permissions
+ * @property {boolean} secure whether the page is a secure context
  * @property {Pick<Storage, "getItem" | "setItem">} store
  * @property {((port: number) => Promise<string>) | null} proxyPort Colab's
  * @property {(route: Route) => Record<string, string>} headers of every request on this way
@@ -31,6 +32,7 @@ export class Ladder {
   #around;
   /** @type {{key: string, found: Promise<Found>} | null} */
   #search = null;
+  #doubtful = false;
   /** @type {Found | null} what is known now, for whoever cannot wait */
   found = null;
   /** @type {((found: Found) => void)[]} */
@@ -63,26 +65,28 @@ export class Ladder {
 
   /** The way has failed, or another might be better by now: the next `find` tries all of them again. */
   doubt() {
-    const { node, wanted } = this.#ask();
     this.#search = null;
-    this.#around.store.setItem(memory(node, wanted), "");
+    this.#doubtful = true;
   }
 
   /** @param {Question} question @param {Found} found */
   #settle({ node, wanted }, found) {
     this.found = found;
-    if (found.server) this.#around.store.setItem(memory(node, wanted), found.route);
+    this.#doubtful = false;
+    // What the reload of a page cuts is no failure of the way: only another way replaces what is kept.
+    this.#around.store.setItem(memory(node, wanted), found.server ? found.route : "");
     for (const listener of this.#listeners) listener(found);
   }
 
   /** @param {Question} question @returns {Promise<Found>} */
   async #climb(question) {
-    const { store, permissions } = this.#around;
+    const { store, permissions, secure } = this.#around;
     const { node, wanted, kernelUrl, pageUrl } = question;
     const asks = needsPermission(pageUrl, kernelUrl);
-    const facts = { ...question, permission: asks ? await permissionOf(permissions) : "granted" };
+    const facts = { ...question, permission: asks ? await permissionOf(permissions, secure) : "granted" };
     const known = rungs(/** @type {Facts} */ (facts));
-    const remembered = known.find(({ route }) => route === store.getItem(memory(node, wanted)));
+    const kept = this.#doubtful ? "" : store.getItem(memory(node, wanted));
+    const remembered = known.find(({ route }) => route === kept);
     const server = remembered && (await this.#server(remembered, facts));
     if (remembered && server) return { route: remembered.route, server, reason: "" };
     return this.#best(known, /** @type {Facts} */ (facts), node);

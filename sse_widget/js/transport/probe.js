@@ -38,13 +38,15 @@ export async function probe(base, headers, network, signal) {
  * Whether the browser lets pages of this origin reach servers of this computer; it does not ask the reader.
  *
  * @param {Pick<Permissions, "query"> | undefined} permissions
+ * @param {boolean} secure whether the page is one that could be allowed to
  * @returns {Promise<Permission>}
  */
-export async function permissionOf(permissions) {
+export async function permissionOf(permissions, secure) {
   for (const name of PERMISSIONS) {
     try {
       const status = await permissions?.query({ name: /** @type {PermissionName} */ (name) });
-      if (status) return status.state;
+      // A page of http is told "denied", also where its own address is no public one and the rule not applied.
+      if (status) return secure ? status.state : "barred";
     } catch {
       // A browser that does not know the name throws.
     }
