@@ -5,6 +5,7 @@
         ...
 
 A client holds no connection of its own, so there is nothing to close: every call opens what it needs and drops it.
+Clients that share a pool share its sockets for as long as any of their calls goes on.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from sse_widget.connection import Broken, Connection
+from sse_widget.connection import EXCHANGE_TIMEOUT_S, Broken, Connection
 from sse_widget.endpoint import Endpoint, Request, checked_base, checked_token, has_key, is_own_chat, joined, origin
 from sse_widget.errors import ConnectError, WrongContentType
+from sse_widget.pool import Pool
 from sse_widget.protocol.actions import SessionConfig
 from sse_widget.protocol.backoff import Backoff
 from sse_widget.protocol.sse import MAX_EVENT_BYTES
+from sse_widget.push import Push
 from sse_widget.stream import Status, Stream
 
 if TYPE_CHECKING:
@@ -35,19 +38,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Created", "Status", "Stream", "StreamClient"]
 
-EXCHANGE_TIMEOUT_S = 30.0
-"""For a whole request that answers with JSON, or with nothing: create, stop, tune."""
-
 _OF_CONNECTION = frozenset({"heartbeat_s", "trace", "fault"})
 
 
 class Created(msgspec.Struct, frozen=True):
-    """A run that was started. The ticket lets a browser read, stop and tune this one stream; `node` is the server."""
+    """A run that was started. The ticket lets a browser read, stop and tune this one stream; `node` is the server.
+
+    A run whose text is pushed ends as `producer_lost` when nothing is pushed for `producer_timeout_s`.
+    """
 
     stream_id: str
     url: str
     ticket: str = ""
     node: str = ""
+    producer_timeout_s: float = 0.0
 
 
 class StreamClient:
@@ -56,7 +60,8 @@ class StreamClient:
     `url` is the server's base, such as `http://127.0.0.1:8765` or, in JupyterLab, the extension's
     `…/sse-widget/`; `token` goes along as a bearer token. The server's messages come in
     `lang`, English or Arabic. Attempts to reconnect are counted from the last progress.
-    `transport` replaces the network, and is not closed. Times are seconds here, as everywhere in Python's APIs.
+    `transport` replaces the network, and is not closed; `pool` shares its sockets with other clients of the same
+    event loop. Times are seconds here, as everywhere in Python's APIs.
     Raises ConnectError when `url` or `token` can be none.
     """
 
@@ -73,6 +78,7 @@ class StreamClient:
         lang: str = "",
         unit_random: Callable[[], float] = random.random,
         transport: httpx.AsyncBaseTransport | None = None,
+        pool: Pool | None = None,
     ) -> None:
         self.url = checked_base(url)
         self._own = {"Authorization": f"Bearer {checked_token(token)}"} if token else {}
@@ -87,6 +93,7 @@ class StreamClient:
         self._max_event_bytes = max_event_bytes
         self._random = unit_random
         self._transport = transport
+        self._pool = pool
 
     def __repr__(self) -> str:
         return f"StreamClient({self.url!r})"
@@ -148,6 +155,21 @@ class StreamClient:
         request = Request("POST", self._route("chat"), headers, _body(question, params))
         return await self._ask(request, Created, attempts=2)
 
+    async def create_pushed(self, question: str = "", *, key: str = "", **params: Any) -> Created:
+        """Start a run whose text this process makes, to be sent by `push`. Errors and `key` as in `create`.
+
+        `params` are model (a label), max_tokens, chunk_tokens, chunk_ms, delay_ms and flush_on_punctuation.
+        """
+        content = msgspec.json.encode({"question": question, **params})
+        request = Request("POST", self._route("runs"), {**self._own, **_starting(key)}, content)
+        return await self._ask(request, Created, attempts=2)
+
+    def push(self, stream_id: str) -> Push:
+        """Return the writing end of a run that `create_pushed` began. Nothing is sent before its first batch."""
+        headers = {**self._own, "Content-Type": "application/json"}
+        request = Request("POST", f"{self._run(stream_id)}/tokens", headers)
+        return Push(request, self._connection(), self._config, self._random)
+
     async def stop(self, stream_id: str) -> None:
         """Stop a run: the model ends, and its stream with `done {reason: "stopped"}`."""
         await self._exchange(Request("DELETE", self._run(stream_id), self._own))
@@ -174,7 +196,7 @@ class StreamClient:
             raise ConnectError(f"{self.url} does not answer as this server does: {error}") from error
 
     async def _exchange(self, request: Request, attempts: int = 1) -> tuple[str, bytes]:
-        connection = Connection(self._transport)
+        connection = self._connection()
         try:
             async with asyncio.timeout(EXCHANGE_TIMEOUT_S):
                 while True:
@@ -189,10 +211,13 @@ class StreamClient:
         finally:
             await connection.aclose()
 
+    def _connection(self) -> Connection:
+        return Connection(self._pool or Pool(self._transport))
+
     def _stream(self, start: Request, own_headers: Mapping[str, str], config: SessionConfig) -> Stream:
         return Stream(
             Endpoint(start, own_headers).request,
-            Connection(self._transport),
+            self._connection(),
             config,
             self._random,
             max_event_bytes=self._max_event_bytes,

@@ -5,9 +5,6 @@ httpx's exceptions are translated here, once: `Broken` where another attempt may
 
 from __future__ import annotations
 
-import functools
-import ipaddress
-import ssl
 import time
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
@@ -18,6 +15,7 @@ import httpx
 import msgspec
 
 from sse_widget.errors import ConnectError, LimitExceeded, RemoteError, SSEWidgetError
+from sse_widget.pool import Pool
 from sse_widget.protocol.actions import Head
 from sse_widget.protocol.events import CONTENT_TYPE
 from sse_widget.protocol.sse import Parser
@@ -27,8 +25,8 @@ if TYPE_CHECKING:
 
     from sse_widget.endpoint import Request
 
-CONNECT_TIMEOUT_S = 10.0
-"""For the TCP and TLS handshakes. Nothing else has a timeout here: the session's deadline rules."""
+EXCHANGE_TIMEOUT_S = 30.0
+"""For a whole request that answers with JSON, or with nothing: create, stop, tune, push."""
 
 MAX_REFUSAL_BYTES = 64 * 1024
 """How much of the body of a refusal is read for its message."""
@@ -57,12 +55,13 @@ class _Refusal(msgspec.Struct):
 class Connection:
     """Opens one response after the other: `open`, then `read` until it returns no bytes, or `close` at any time.
 
-    `close` ends the response; `aclose` also the pool below it, unless `transport` was given from outside.
+    `close` ends the response; `aclose` also leaves the pool below it, which others may share. Until then, a connection
+    whose response was read to its end serves the next request.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._transport = transport
-        self._http: httpx.AsyncClient | None = None
+    def __init__(self, pool: Pool | None = None) -> None:
+        self._pool = pool or Pool()
+        self._entered = False
         self._response: httpx.Response | None = None
 
     async def open(self, request: Request) -> Head:
@@ -106,23 +105,15 @@ class Connection:
     async def aclose(self) -> None:
         """Drop everything."""
         await self.close()
-        http, self._http = self._http, None
-        if http is not None and self._transport is None:
-            await http.aclose()
+        if self._entered:
+            self._entered = False
+            await self._pool.leave()
 
     def _client_for(self, url: str) -> httpx.AsyncClient:
-        if self._http is None:
-            local = _is_loopback(url)
-            self._http = httpx.AsyncClient(
-                transport=self._transport,
-                verify=_tls(trusting=not local or url.startswith("https:")),
-                headers={"Accept-Encoding": "identity"},
-                timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S),
-                follow_redirects=True,
-                trust_env=not local,  # no proxy of the environment can reach this machine's loopback
-                event_hooks={"response": [_check_redirect]},
-            )
-        return self._http
+        if not self._entered:
+            self._entered = True
+            self._pool.enter()
+        return self._pool.client_for(url)
 
     async def _send(self, request: Request) -> Head:
         with _translated(request.url, "network"):
@@ -191,19 +182,6 @@ def _said(content_type: str, body: bytes) -> _Refusal:
     return _Refusal()
 
 
-async def _check_redirect(response: httpx.Response) -> None:
-    if response.status_code not in {301, 302, 303, 307, 308}:
-        return
-    location = response.headers.get("location", "")
-    try:
-        parts = urlsplit(location)
-        usable = bool(location) and parts.scheme in {"", "http", "https"} and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise httpx.InvalidURL(f"{response.status_code} without a usable Location: {location!r}")
-
-
 @contextmanager
 def _translated(url: str, reason: str) -> Iterator[None]:
     try:
@@ -218,17 +196,3 @@ def _plain(url: str) -> str:
     """The URL without query and user, which may hold secrets."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-@functools.cache
-def _tls(*, trusting: bool) -> ssl.SSLContext:
-    """Made once: loading the certificates can take 0.3 s. Without them no https server is trusted at all."""
-    return httpx.create_ssl_context() if trusting else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -21,6 +21,7 @@ from sse_server.handlers.intake import Application
 from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler, PartHandler
 from sse_server.handlers.push import PushedRunsHandler, TokensHandler
 from sse_server.handlers.runs import RunHandler
+from sse_server.handlers.websocket import SocketHandler
 from sse_server.log.memory import MemoryLog
 from sse_server.runs import Runs
 from sse_server.sources.local import LocalSource
@@ -39,6 +40,7 @@ ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/chat", ChatHandler),
     (r"/api/v1/stream/runs", PushedRunsHandler),
     (r"/api/v1/stream/runs/([^/]+)", RunHandler),
+    (r"/api/v1/stream/ws", SocketHandler),
     (r"/api/v1/stream/runs/([^/]+)/tokens", TokensHandler),
     (r"/api/v1/stream/health", HealthHandler),
     (r"/api/v1/clock", ClockHandler),
@@ -114,6 +116,8 @@ class Server:
         await self.services.runs.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(self.services.counters.idle.wait(), DRAIN_S)
+        for socket in list(self.services.sockets):
+            socket.leave()
         await self.models.close()
 
 

@@ -87,6 +87,20 @@ MESSAGES: dict[str, Words] = {
         "The request cannot be read: {detail}.",
         "تعذّرت قراءة الطلب: {detail}.",
     ),
+    "bad_frame": Words(
+        'The frame cannot be read: {detail}. Send one JSON object, for example {{"op": "ping", "ref": "1"}}.',
+        'تعذّرت قراءة الرسالة: {detail}. أرسل كائن JSON واحدًا، مثلًا {{"op": "ping", "ref": "1"}}.',
+    ),
+    "too_many_streams": Words(
+        "This socket carries {limit} streams already, the most that it may. Leave one of them, or open another socket.",
+        "يحمل هذا المقبس {limit} من مسارات البث، وهذا أقصى ما يُسمح به. اترك أحدها أو افتح مقبسًا آخر.",
+    ),
+    "upgrade_required": Words(
+        "This path speaks WebSocket, and the request asks for no upgrade. If it came from a WebSocket, a proxy on the "
+        "way has dropped its Upgrade header.",
+        "هذا المسار يعمل ببروتوكول WebSocket والطلب لا يطلب الترقية إليه. إن كان قد أُرسل من WebSocket فقد أسقط خادم "
+        "وسيط الترويسة Upgrade.",
+    ),
     "unauthorized": Words(
         "This server needs a token. Send it as `Authorization: Bearer <token>`.",
         "يتطلب هذا الخادم رمز دخول. أرسله في الترويسة `Authorization: Bearer <token>`.",
@@ -160,6 +174,9 @@ CODES = {
     "bad_event_id": "invalid_request",
     "bad_method": "invalid_request",
     "bad_request": "invalid_request",
+    "bad_frame": "invalid_request",
+    "upgrade_required": "invalid_request",
+    "too_many_streams": "overloaded",
     "no_route": "not_found",
     "push_gap": "invalid_request",
     "not_pushed": "invalid_request",
@@ -172,6 +189,7 @@ _STATUS = {
     "question_too_long": 413,
     "invalid_request": 400,
     "bad_method": 405,
+    "upgrade_required": 426,
     "push_gap": 409,
     "not_pushed": 409,
     "unauthorized": 401,

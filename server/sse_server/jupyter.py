@@ -66,7 +66,8 @@ class JupyterAuth:
         # Jupyter's own prepare demands a user only where `allow_unauthenticated_access` is off.
         if self.current_user is None:
             raise ServerError("unauthorized")
-        if not self.check_origin():
+        # Jupyter's own check: a WebSocket's handler has another one of this name.
+        if not JupyterHandler.check_origin(self):
             raise ServerError("forbidden", detail=FOREIGN_PAGE)
         if self.request.headers.get("Origin") is None:
             check_fetch_site(self.request.headers.get("Sec-Fetch-Site", ""))

@@ -24,8 +24,8 @@ PROBES = (
     "heartbeat",
     "idle",
     "resume",
-    "websocket",
     "cors",
+    "websocket",
     "connections",
     "browser",
 )

@@ -21,7 +21,8 @@ _STYLE = """
 .sse-doctor p { margin: 0 0 .6em; }
 .sse-doctor .sse-doctor-table { border-collapse: collapse; width: 100%; table-layout: auto; border: 0; }
 .sse-doctor .sse-doctor-table th, .sse-doctor .sse-doctor-table td { text-align: start; vertical-align: top;
-  padding: .35em .6em; white-space: normal; border: 0; border-top: 1px solid color-mix(in srgb, currentcolor 18%, transparent);
+  padding: .35em .6em; white-space: normal; border: 0;
+  border-top: 1px solid color-mix(in srgb, currentcolor 18%, transparent);
   background: transparent; color: inherit; max-width: none; }
 .sse-doctor .sse-doctor-table th { white-space: nowrap; font-weight: 600; }
 .sse-doctor .sse-doctor-table td { overflow-wrap: anywhere; }

@@ -5,6 +5,7 @@ import { eventId } from "./protocol/events.js";
 import { Session } from "./protocol/session.js";
 import { LimitExceeded, MAX_EVENT_CHARS, Parser } from "./protocol/sse.js";
 import { Alarm } from "./transport/alarm.js";
+import { Endpoint } from "./transport/endpoint.js";
 import { FetchTransport } from "./transport/fetch.js";
 import { platformOf } from "./transport/platform.js";
 
@@ -41,11 +42,13 @@ export class Consumer extends Listening {
   #platform;
   #transport;
   #via;
+  #why = "";
   #heartbeatS;
   #session;
   #alarm;
   #maxEventChars;
   #drop = () => {};
+  #connecting = {};
   /** @type {Action[]} */
   #todo = [];
   #busy = false;
@@ -189,7 +192,7 @@ export class Consumer extends Listening {
     if (heartbeatS === this.#heartbeatS) return;
     this.#heartbeatS = heartbeatS;
     if (this.state === "open" || this.state === "connecting") {
-      this.restart();
+      this.#run(this.#session.restart(this.#platform.now(), "heartbeat"));
     }
   }
 
@@ -250,7 +253,8 @@ export class Consumer extends Listening {
   /** @param {Connect} connect */
   #open(connect) {
     const { connection, reason, streamId, after, lastEventId } = connect;
-    this.#enter("connecting", { connection, reason });
+    this.#connecting = { connection, reason };
+    this.#waiting();
     const parser = new Parser({
       lastEventId: streamId ? eventId(streamId, after) : lastEventId,
       maxEventChars: this.#maxEventChars,
@@ -271,11 +275,18 @@ export class Consumer extends Listening {
     );
   }
 
-  /** @param {string} name @param {string} reason */
-  #goes(name, reason) {
-    if (name === this.#via) return;
+  #waiting() {
+    const code = this.#transport.awaits;
+    this.#enter("connecting", { ...this.#connecting, ...(code ? { code } : {}) });
+  }
+
+  /** @param {string} name @param {string} why */
+  #goes(name, why) {
+    if (name === this.#via && why === this.#why) return;
     this.#via = name;
-    this.handlers.say("transport", name, reason);
+    this.#why = why;
+    if (this.state === "connecting") this.#waiting();
+    this.handlers.say("transport", name, why);
   }
 
   /** @param {import("./protocol/actions.js").Head} head */
@@ -359,7 +370,8 @@ export class SSEConsumer extends Consumer {
    * @throws {TypeError} the URL is not one
    */
   constructor(url, options = {}) {
-    super(new FetchTransport(url, options, platformOf(options)), options);
+    const platform = platformOf(options);
+    super(new FetchTransport(new Endpoint(url, options, platform), platform), options);
   }
 }
 

@@ -15,7 +15,7 @@ import { WayTransport } from "./transport/way.js";
  * How streams are opened: `transport` makes the one of an address, `consume` reads over one.
  *
  * @typedef {object} Streams
- * @property {(url: URL, options: import("./consumer.js").ConsumerOptions) => Transport} transport
+ * @property {(url: URL, options: import("./open.js").StreamOptions) => Transport} transport
  * @property {(transport: Transport, options: import("./consumer.js").ConsumerOptions) => Consumer} consume
  */
 /**
@@ -29,6 +29,7 @@ import { WayTransport } from "./transport/way.js";
  * @property {string} base_url
  * @property {string} [node]
  * @property {string} [route]
+ * @property {import("./open.js").Wanted | "relay"} [transport]
  * @property {boolean} in_jupyter
  * @property {string} model
  * @property {string} lang
@@ -54,7 +55,7 @@ export class KernelLink {
   /**
    * @param {Model} model
    * @param {Reading} reading
-   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => object}} parts
+   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => Record<string, unknown>}} parts
    *   `params` are what a question is sent with
    */
   constructor(model, reading, { streams, tickets, ladder, relay, signal, params = () => ({}) }) {
@@ -65,10 +66,10 @@ export class KernelLink {
     this.#params = params;
     this.#ladder = ladder;
     this.#relay = relay;
-    ladder.onFound(({ route }) => (route === "relay" ? relay.listen() : relay.hush()));
+    ladder.onFound((found) => this.#onWay(found));
     listen(model, "change:stream_id", () => this.#onStream(), signal);
     listen(model, "change:status", () => this.#onStatus(), signal);
-    for (const named of ["node", "base_url", "route"])
+    for (const named of ["node", "base_url", "route", "transport"])
       listen(model, `change:${named}`, () => this.#look(), signal);
     listen(model, "comm_live_update", () => this.#onComm(), signal);
     listen(model, "msg:custom", (/** @type {any} */ message) => this.#onMessage(message), signal);
@@ -107,14 +108,21 @@ export class KernelLink {
 
   /** Finds the way before it is needed. */
   #look() {
-    if (this.#get("node")) this.#ladder.find();
+    if (this.#get("node") && (this.#get("base_url") || this.#get("in_jupyter"))) this.#ladder.find();
+  }
+
+  /** @param {Found} found */
+  #onWay({ route }) {
+    if (route === "relay") this.#relay.listen();
+    else this.#relay.hush();
+    this.#catchUp();
   }
 
   /** @param {string} question */
   #askKernel(question) {
     this.#following = "";
     this.#stale = OVER.includes(this.#get("status"));
-    this.#await(question, { type: "ask", q: question, knobs: this.#params() });
+    this.#await(question, { type: "ask", q: question, ...nonEmpty({ knobs: this.#params() }) });
   }
 
   /** @param {string} question @param {Server} server */
@@ -124,7 +132,7 @@ export class KernelLink {
     const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
     const body = { q: question, ...(model ? { model } : {}), ...this.#params() };
     this.#reading.follow(question, (place) => {
-      const options = { ...place, body, key, headers: this.#headers(server) };
+      const options = { ...place, body, key, headers: this.#headers(server), transport: this.#wanted() };
       const consumer = this.#streams.consume(
         this.#streams.transport(routeUrl(server, "chat"), options),
         options,
@@ -174,7 +182,9 @@ export class KernelLink {
     const status = this.#get("status");
     const { standing, text, lost } = this.#reading;
     if (this.#stale || this.#get("stream_id") !== this.#following) return;
-    if (!OVER.includes(status) || !lost) return;
+    // By the kernel itself it would come no sooner.
+    const unheard = !text && standing.state === "connecting" && this.#ladder.found?.route === "relay";
+    if (!OVER.includes(status) || !(lost || unheard)) return;
     const same = text === this.#get("text") || status === "interrupted";
     if (standing.state !== status || !same) this.#settle();
   }
@@ -238,7 +248,13 @@ export class KernelLink {
   #along(streamId, { route, server }) {
     if (!server) return this.#relay.transport(streamId);
     const url = routeUrl(server, `runs/${streamId}`, route === "extension" ? "" : this.#ticket(streamId));
-    return this.#streams.transport(url, { headers: this.#headers(server) });
+    return this.#streams.transport(url, { headers: this.#headers(server), transport: this.#wanted() });
+  }
+
+  /** @returns {import("./open.js").Wanted} */
+  #wanted() {
+    const wanted = this.#get("transport") ?? "auto";
+    return wanted === "relay" ? "auto" : wanted;
   }
 
   /** @param {string} streamId */
@@ -287,6 +303,11 @@ export function isGone(model) {
 }
 
 function ignore() {}
+
+/** @param {{knobs: Record<string, unknown>}} part @returns {Partial<typeof part>} */
+function nonEmpty(part) {
+  return Object.keys(part.knobs).length > 0 ? part : {};
+}
 
 /** @param {string} streamId */
 function ticketKey(streamId) {

@@ -4,12 +4,11 @@ import { hostOf } from "./host.js";
 import { isGone, KernelLink, listen } from "./kernel.js";
 import { Knobs } from "./knobs/knobs.js";
 import { Recording } from "./measure/recording.js";
+import { transportOf } from "./open.js";
 import { Reading } from "./reading.js";
 import { shareKnobs } from "./traits.js";
-import { FetchTransport } from "./transport/fetch.js";
-import { platformOf } from "./transport/platform.js";
 import { Tuning } from "./tuning.js";
-import { answerView } from "./view/answer.js";
+import { answerTypewriter } from "./view/answer.js";
 import { segmentGraphemes } from "./view/graphemes.js";
 import { Panel } from "./view/panel.js";
 import { hideSaved } from "./view/saved.js";
@@ -19,7 +18,7 @@ import { AdaptiveTypewriter } from "./view/typewriter.js";
 
 /** @type {import("./kernel.js").Streams} */
 const STREAMS = {
-  transport: (url, options) => new FetchTransport(url, options, platformOf(options)),
+  transport: transportOf,
   consume: (transport, options) => new Consumer(transport, options),
 };
 
@@ -58,8 +57,6 @@ export default () => {
       hideSaved(el, model.get("saved_id"));
       const lang = model.get("lang") || document.documentElement.lang;
       const { parts } = host;
-      /** @param {HTMLElement} element */
-      const view = (element) => answerView(element, { markdown: model.get("markdown") !== false, lang, parts });
       const panel = new Panel(el, {
         reading,
         recording,
@@ -71,11 +68,8 @@ export default () => {
         ask: (question) => link.ask(question),
         askBox: model.get("ask_box") !== false,
         lang,
-        typewriter: (element) => {
-          const typewriter = new AdaptiveTypewriter(element, { ...knobs.pace, signal, view: view(element) });
-          listen(model, "change:markdown", () => typewriter.change(() => view(element)), signal);
-          return typewriter;
-        },
+        typewriter: (element) =>
+          answerTypewriter(AdaptiveTypewriter, element, { knobs, lang, parts, signal }),
       });
       listen(model, "change:ask_box", () => panel.showAskBox(model.get("ask_box") !== false), signal);
     },

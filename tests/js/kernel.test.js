@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SSEConsumer } from "../../sse_widget/js/consumer.js";
-import { KernelLink } from "../../sse_widget/js/kernel.js";
+import { Consumer } from "../../sse_widget/js/consumer.js";
+import { isGone, KernelLink } from "../../sse_widget/js/kernel.js";
+import { transportOf } from "../../sse_widget/js/open.js";
 import { Reading } from "../../sse_widget/js/reading.js";
 import { Store } from "../../sse_widget/js/store.js";
-import { addressedServer, extensionServer, routeUrl } from "../../sse_widget/js/transport/jupyter.js";
+import { extensionHeaders, jupyterBase, routeUrl } from "../../sse_widget/js/transport/jupyter.js";
+import { Ladder } from "../../sse_widget/js/transport/ladder.js";
+import { platformOf } from "../../sse_widget/js/transport/platform.js";
+import { Relay } from "../../sse_widget/js/transport/relay.js";
 import { StatusLine } from "../../sse_widget/js/view/status.js";
-import { LogServer, PIECES, refuse, STREAM, TEXT } from "./log_server.js";
+import { LogServer, NODE, PIECES, refuse, STREAM, TEXT } from "./log_server.js";
 
 const TRAITS = {
   stream_id: "",
@@ -16,6 +20,7 @@ const TRAITS = {
   error: "",
   error_code: "",
   base_url: "",
+  node: NODE,
   in_jupyter: false,
   model: "",
   lang: "",
@@ -92,25 +97,59 @@ function linked(t, traits, baseUrl = "") {
   t.after(() => end.abort());
   /** @type {Map<string, string>} */
   const tickets = new Map();
+  /** @type {any[]} */
+  const carried = [];
   const model = new Model(traits);
   const reading = new Reading();
   const config = JSON.stringify({ baseUrl, token: "page" });
-  const link = new KernelLink(model, reading, {
-    Consumer: class extends SSEConsumer {
-      /** @param {string | URL} url @param {any} options */
-      constructor(url, options) {
-        super(url, { ...options, reconnectDelay: 0, maxReconnectAttempts: 1 });
-      }
+  const page = {
+    baseURI: "http://127.0.0.1/lab",
+    cookie: "a=b; _xsrf=2%7Cx=",
+    getElementById: (/** @type {string} */ id) =>
+      baseUrl && id === "jupyter-config-data" ? { textContent: config } : null,
+  };
+  const store = {
+    getItem: (/** @type {string} */ name) => tickets.get(name) ?? null,
+    setItem: (/** @type {string} */ name, /** @type {string} */ value) => void tickets.set(name, value),
+  };
+  const relay = new Relay(
+    (message) => {
+      carried.push(message);
+      return !isGone(/** @type {any} */ (model));
     },
-    tickets: {
-      getItem: (name) => tickets.get(name) ?? null,
-      setItem: (name, value) => void tickets.set(name, value),
+    "page",
+    end.signal,
+  );
+  const ladder = new Ladder(
+    () => ({
+      pageUrl: page.baseURI,
+      jupyterUrl: jupyterBase(page),
+      inJupyter: model.get("in_jupyter"),
+      kernelUrl: model.get("base_url") && `${model.get("base_url")}/`,
+      colab: false,
+      wanted: "auto",
+      node: model.get("node"),
+    }),
+    {
+      network: platformOf({}),
+      permissions: undefined,
+      store,
+      proxyPort: null,
+      headers: (route) => (route === "extension" ? extensionHeaders(page) : {}),
+      signal: end.signal,
     },
-    page: {
-      baseURI: "http://127.0.0.1/lab",
-      cookie: "a=b; _xsrf=2%7Cx=",
-      getElementById: (id) => (baseUrl && id === "jupyter-config-data" ? { textContent: config } : null),
-    },
+  );
+  const streams = {
+    transport: (/** @type {URL} */ url, /** @type {any} */ options) =>
+      transportOf(url, { ...options, transport: "sse" }),
+    consume: (/** @type {any} */ transport, /** @type {any} */ options) =>
+      new Consumer(transport, { ...options, reconnectDelay: 0, maxReconnectAttempts: 1 }),
+  };
+  const link = new KernelLink(/** @type {any} */ (model), reading, {
+    streams,
+    tickets: store,
+    ladder,
+    relay,
     signal: end.signal,
   });
   /** @param {string} state @returns {Promise<unknown>} */
@@ -120,7 +159,7 @@ function linked(t, traits, baseUrl = "") {
       reading.listen({ text() {}, clear() {}, beat() {}, standing }, end.signal);
       standing();
     });
-  return { model, reading, link, tickets, end, stands };
+  return { model, reading, link, ladder, carried, tickets, end, stands };
 }
 
 /** @param {LogServer} server */
@@ -136,7 +175,7 @@ test("a run of the kernel is read with its ticket, which is kept for reloads", a
   await stands("done");
   assert.deepEqual([reading.text, reading.question], [TEXT, "hi"]);
   assert.equal(server.visits[0]?.url.searchParams.get("ticket"), "t.1");
-  assert.deepEqual([...tickets.values()], ["t.1"]);
+  assert.deepEqual([...tickets.values()].sort(), ["t.1", "url"]);
   assert.deepEqual(model.sent, []);
 });
 
@@ -197,10 +236,10 @@ test("in Jupyter the page asks by itself and tells the kernel the id", async (t)
   assert.deepEqual([server.visits.length, server.starts, model.sent.length], [1, 1, 0]);
 });
 
-test("elsewhere the kernel asks", (t) => {
-  for (const traits of [{}, { in_jupyter: true }]) {
+test("elsewhere the kernel asks", async (t) => {
+  for (const traits of [{}, { in_jupyter: true }, { in_jupyter: true, node: "" }]) {
     const { model, link } = linked(t, traits);
-    link.ask("hi");
+    await link.ask("hi");
     assert.deepEqual(model.sent, [{ type: "ask", q: "hi" }]);
   }
 });
@@ -259,25 +298,25 @@ test("the end of the model ends all listening and reading", async (t) => {
   assert.equal(model.listening, 0);
 });
 
-test("addresses: the extension under Jupyter's base, a server of its own with its path", () => {
-  const page = (/** @type {string | null} */ textContent) => ({
+test("addresses below Jupyter's base, and what Jupyter asks of requests there", () => {
+  const page = (/** @type {string | null} */ textContent, cookie = "") => ({
     baseURI: "https://hub.example/user/a/lab/tree/x.ipynb?reset",
-    cookie: "",
+    cookie,
     getElementById: () => ({ textContent }),
   });
-  const server = extensionServer(page('{"baseUrl": "/user/a", "token": ""}')) ?? assert.fail();
-  assert.equal(routeUrl(server, "chat").href, "https://hub.example/user/a/sse-widget/api/v1/stream/chat");
-  assert.deepEqual(server.headers(), { "X-XSRFToken": "" });
+  const named = page('{"baseUrl": "/user/a", "token": ""}');
+  assert.equal(jupyterBase(named), "https://hub.example/user/a/");
+  assert.deepEqual(extensionHeaders(named), { "X-XSRFToken": "" });
   assert.deepEqual(
-    extensionServer({ ...page('{"baseUrl": "/"}'), cookie: "_xsrf=100%" })?.headers(),
+    extensionHeaders(page('{"baseUrl": "/"}', "_xsrf=100%")),
     { "X-XSRFToken": "100%" },
     "a cookie that is not encoded is sent as it is",
   );
-  assert.equal(extensionServer(page("{}")), null);
-  assert.equal(extensionServer(page("not json")), null);
-  const own = addressedServer("http://127.0.0.1:8000/proxy/8765");
+  assert.equal(jupyterBase(page("{}")), "");
+  assert.equal(jupyterBase(page("not json")), "");
+  const base = new URL("http://127.0.0.1:8000/proxy/8765/");
   assert.equal(
-    routeUrl(own, "runs/a", "t+/=").href,
+    routeUrl({ base, headers: () => ({}) }, "runs/a", "t+/=").href,
     "http://127.0.0.1:8000/proxy/8765/api/v1/stream/runs/a?ticket=t%2B%2F%3D",
   );
 });
@@ -286,20 +325,25 @@ test("addresses: the extension under Jupyter's base, a server of its own with it
 const said = ({ standing }, lang = "en") =>
   new StatusLine(/** @type {any} */ ({}), lang, new AbortController().signal).text(standing);
 
-test("a page of Jupyter that says nothing of its server shows the kernel's text", (t) => {
-  const { model, reading } = linked(t, { in_jupyter: true });
+test("a page of Jupyter that says nothing of its server asks the kernel, whose whole text is as good", async (t) => {
+  const { model, reading, ladder, carried } = linked(t, { in_jupyter: true });
   model.update({ question: "hi", status: "connecting" });
   model.update({ stream_id: STREAM });
   model.update({ status: "streaming" });
+  await ladder.find();
   assert.equal(said(reading), "Waiting for the kernel …");
-  assert.deepEqual([reading.live, reading.following], [true, false]);
+  assert.deepEqual(
+    carried.map(({ op }) => op),
+    ["listen", "open"],
+  );
   model.update({ text: "the whole text", status: "done" });
   assert.deepEqual([reading.standing.state, reading.text], ["done", "the whole text"]);
 });
 
-test("an end that came with the id is shown too", (t) => {
-  const { model, reading } = linked(t, { in_jupyter: true });
+test("an end that came with the id is shown too", async (t) => {
+  const { model, reading, ladder } = linked(t, { in_jupyter: true });
   model.update({ stream_id: STREAM, question: "hi", text: "all of it", status: "done" });
+  await ladder.find();
   assert.deepEqual([reading.standing.state, reading.text], ["done", "all of it"]);
 });
 
@@ -310,7 +354,8 @@ for (const [name, answer] of Object.entries({
 }))
   test(`where the server refuses the page, the kernel's text is shown: ${name}`, async (t) => {
     const server = await LogServer.start(t);
-    server.script = [answer];
+    // Another way than server-sent events is refused as well.
+    server.script = [answer, answer, answer];
     const { model, reading, stands } = linked(t, { in_jupyter: true }, `${origin(server)}/`);
     model.update({ stream_id: STREAM, question: "hi", status: "streaming" });
     await stands("error");

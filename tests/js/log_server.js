@@ -8,6 +8,7 @@ import { crc32 } from "node:zlib";
 /** @typedef {(response: Outgoing, visit: Visit, server: LogServer) => unknown} Answer */
 
 export const STREAM = "0123456789abcdef".repeat(2);
+export const NODE = "0a1b2c3d";
 export const PIECES = ["Hello, ", "مرحبا ", "你好，", "👩‍👩‍👧‍👦 ", "é!\n", "end"];
 export const TEXT = PIECES.join("");
 export const EVENT_STREAM = {
@@ -142,6 +143,11 @@ export class LogServer {
     }
   }
 
+  /** Says which server this is. @param {Outgoing} response */
+  health(response) {
+    response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ node: NODE }));
+  }
+
   /** @param {Outgoing} response @param {Visit} visit */
   answer(response, visit) {
     if (visit.method === "DELETE") {
@@ -166,6 +172,7 @@ export class LogServer {
     for await (const part of request.setEncoding("utf8")) body += part;
     const { method = "", headers } = request;
     const visit = { method, headers, body, url: new URL(request.url ?? "", this.#origin) };
+    if (visit.url.pathname.endsWith("/health")) return void this.health(response);
     this.visits.push(visit);
     this.count(visit);
     const answer = this.script.shift();

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
@@ -30,6 +31,8 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Names under which a page of this machine is one from elsewhere (RFC 2606 keeps them free).
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
 START_LIMIT_S = 60.0
 
@@ -160,6 +163,27 @@ class Lab:
         self.until_ready(page)
         page.get_by_text("| Idle").wait_for(timeout=60_000)
 
+    def set(self, plugin: str, **settings: Any) -> None:
+        """Set a plugin's settings, as the settings editor does; pages have them when they are loaded the next time."""
+        raw = {"raw": json.dumps(settings)}
+        self._ask("PUT", f"lab/api/settings/{plugin}", json=raw).raise_for_status()
+
+    def end_kernels(self) -> None:
+        """Shut every kernel down, as the panel of running kernels does."""
+        for session in self._ask("GET", "api/sessions").json():
+            self._ask("DELETE", f"api/sessions/{session['id']}").raise_for_status()
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"token {self.token}"}
+        return httpx.request(method, f"{self.url}/{path}", headers=headers, timeout=30, **options)
+
+    def save(self, page: Page) -> dict[str, Any]:
+        """Save the notebook that is open, and return what is in its file."""
+        page.keyboard.press("Control+s")
+        page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+        name = page.url.partition("?")[0].rpartition("/")[2]
+        return json.loads((self.folder / name).read_text("utf-8"))
+
     def until_ready(self, page: Page) -> None:
         """Wait until the page has a kernel: before that, a cell that is run is passed over."""
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
@@ -179,11 +203,9 @@ class Lab:
             raise
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Yield a JupyterLab with the extension, under a base URL of its own."""
-    folder = tmp_path_factory.mktemp("lab")
-    settings = tmp_path_factory.mktemp("settings")
+@contextmanager
+def lab_in(folder: Path, settings: Path, *flags: str, **variables: str) -> Iterator[Lab]:
+    """Run a JupyterLab under a base URL of its own; its notebooks lie in `folder`, all else in `settings`."""
     token = secrets.token_hex(16)
     environment = {
         **os.environ,
@@ -193,6 +215,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "JUPYTERLAB_SETTINGS_DIR": str(settings / "user"),
         "IPYTHONDIR": str(settings / "ipython"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        **variables,
     }
     command = [
         sys.executable,
@@ -205,11 +228,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "--ServerApp.base_url=/user/researcher/",
         "--LabApp.extension_manager=readonly",
         f"--ServerApp.root_dir={folder}",
+        *flags,
     ]
     program = Program(command, settings / "lab.log", env=environment, cwd=folder)
-    port = program.wait_for(r"http://127\.0\.0\.1:(\d+)/user/researcher/")[1]
-    yield Lab(f"http://127.0.0.1:{port}/user/researcher", token, folder, program.process.pid)
-    program.end()
+    try:
+        port = program.wait_for(r"http://127\.0\.0\.1:(\d+)/user/researcher/")[1]
+        yield Lab(f"http://127.0.0.1:{port}/user/researcher", token, folder, program.process.pid)
+    finally:
+        program.end()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Yield a JupyterLab with the extension."""
+    with lab_in(tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("settings")) as started:
+        yield started
 
 
 class CuttingProxy:

@@ -17,9 +17,11 @@ from pathlib import Path
 import httpx
 import pytest
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider, User
+from tornado.httpclient import HTTPClientError
 from tornado.websocket import websocket_connect
 
 from rig.process import until_gone
+from rig.talking import Talk, events_of
 from sse_server.jupyter import OWNER, _owner
 from sse_widget.protocol.sse import Parser
 
@@ -27,6 +29,7 @@ BASE = "/user/researcher"
 CHAT = f"{BASE}/sse-widget/api/v1/stream/chat"
 RUNS = f"{BASE}/sse-widget/api/v1/stream/runs/"
 CLOCK = f"{BASE}/sse-widget/api/v1/clock"
+SOCKET = f"{BASE}/sse-widget/api/v1/stream/ws"
 HEALTH = f"{BASE}/sse-widget/api/v1/stream/health"
 MODEL = "synthetic:tokens=12,rate=0"
 LIMIT_S = 60.0
@@ -291,6 +294,45 @@ async def test_a_run_of_the_kernel_is_read_stopped_and_tuned_by_the_page(jupyter
         assert json.loads(events[-1].data)["reason"] == "stopped"
 
 
+def page_headers(client, jupyter):
+    """What a browser sends with a WebSocket: its cookies and its origin."""
+    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    return {"Cookie": cookies, "Origin": jupyter.url}
+
+
+async def test_a_websocket_by_the_users_cookie(jupyter):
+    async with jupyter.client() as client:
+        await logged_in(client, jupyter)
+        talk = await Talk.open(jupyter.url + SOCKET, **page_headers(client, jupyter))
+        await talk.send("start", "a", body={"q": "hi"}, key="over-a-socket")
+        events = events_of(await talk.until("end"))
+        assert events[-1].event == "done"
+        stream_id = events[0].id.partition(":")[0]
+        assert (await client.get(RUNS + stream_id)).status_code == 200, "it is the run of the same principal"
+        await talk.close()
+
+
+async def test_a_websocket_by_jupyters_token_and_by_the_kernels(jupyter, kernel_address):
+    for address, headers in (
+        (f"{jupyter.url}{SOCKET}?token={jupyter.token}", {}),
+        (jupyter.url + SOCKET, with_token(jupyter)),
+        (jupyter.url + SOCKET, {"Authorization": f"Bearer {kernel_address[1]}"}),
+    ):
+        talk = await Talk.open(address, **headers)
+        assert (await talk.ask("start", "a", body={"q": "hi"}))["event"] == "hello"
+        await talk.close()
+
+
+async def test_a_websocket_without_credentials_or_of_a_foreign_page_is_refused(jupyter):
+    async with jupyter.client() as client:
+        await logged_in(client, jupyter)
+        cookie = page_headers(client, jupyter)
+        for headers in ({}, {"Authorization": "token wrong"}, {**cookie, "Origin": "https://evil.example"}):
+            with pytest.raises(HTTPClientError) as refused:
+                await Talk.open(jupyter.url + SOCKET, **headers)
+            assert refused.value.code in {401, 403}
+
+
 async def test_questions_keys_and_tickets_are_not_logged(jupyter):
     secret = {name: f"S3CRET{name}" for name in ("q", "question", "key", "ticket")}
     async with jupyter.client() as client:
@@ -342,3 +384,14 @@ def test_principals_are_jupyters_users(monkeypatch):
     monkeypatch.setenv("JUPYTERHUB_USER", "ada")
     assert _owner(Hub(), User("ada")) == OWNER, "the kernels of ada's server are hers"
     assert _owner(Hub(), User("bob")) == "user:bob"
+
+
+async def test_parts_of_the_widget_are_for_those_who_are_signed_in(jupyter):
+    part = f"{BASE}/sse-widget/static/part-code.js"
+    async with jupyter.client(headers=with_token(jupyter)) as client:
+        answer = await client.get(part)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert (await client.get(f"{BASE}/sse-widget/static/part-none.js")).status_code == 404
+    async with jupyter.client() as client:
+        assert (await client.get(part)).status_code in {401, 403}

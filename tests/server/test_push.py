@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 
 import pytest
 
+from rig.browser import CuttingProxy
 from rig.serving import PATIENCE_S, RUNS, data_of, text_of
 from sse_server.errors import ServerError
 from sse_server.guards.auth import Principal
 from sse_server.sources import push as push_source
 from sse_server.sources.base import ChatMessage, ChatRequest
 from sse_server.sources.push import PushSource, Receipt, TokenBatch
+from sse_widget.client import StreamClient
+from sse_widget.errors import ConnectError, RemoteError
+from sse_widget.pool import Pool
+from sse_widget.protocol.backoff import Backoff
 
 START = RUNS.rstrip("/")
 REQUEST = ChatRequest((ChatMessage("user", ""),), "pushed")
@@ -236,6 +242,85 @@ async def test_a_server_that_ends_tells_the_readers(serve):
         events = await reply.rest()
     assert text_of(events) == "so far"
     assert data_of(events[-1])["code"] == "shutdown"
+
+
+class Lossy:
+    """A proxy in front of a server that loses answers to batches: `at` says at which byte, None for not."""
+
+    def __init__(self, url, at):
+        self.proxy = CuttingProxy(url)
+        self.proxy.cut_for = lambda head: at(self.proxy.cuts) if b"/tokens" in head else None
+        self.client = StreamClient(self.proxy.url, backoff=Backoff(base_ms=0), max_attempts=50)
+
+
+@pytest.mark.parametrize("lost_at", [0, 20, 150])
+async def test_lost_answers_double_and_lose_nothing(serve, lost_at):
+    served = await serve()
+    random = Random(lost_at)  # every second answer, about; the last ones too
+    lossy = Lossy(served.url, lambda _: lost_at if random.random() < 0.5 else None)
+    created = await lossy.client.create_pushed("Why?")
+    push = lossy.client.push(created.stream_id)
+    words = [f"{number} " for number in range(60)]
+    for number in range(0, 60, 3):
+        assert await push.send(words[number : number + 3])
+    await push.send(end="stop")
+    await push.aclose()
+    await served.until_ended(created.stream_id)
+    assert text_of(await served.events("GET", RUNS + created.stream_id)) == "".join(words)
+    assert lossy.proxy.cuts > 5
+    lossy.proxy.close()
+
+
+async def test_an_answer_that_never_comes_is_given_up(serve):
+    served = await serve()
+    lossy = Lossy(served.url, lambda _: 0)
+    lossy.client = StreamClient(lossy.proxy.url, backoff=Backoff(base_ms=0), max_attempts=3)
+    push = lossy.client.push((await lossy.client.create_pushed()).stream_id)
+    with pytest.raises(ConnectError, match="the text could not be sent"):
+        await push.send(["a"])
+    assert lossy.proxy.cuts == 4
+    await push.aclose()
+    lossy.proxy.close()
+
+
+async def test_the_client_says_what_it_is_refused(serve):
+    client = StreamClient((await serve()).url)
+    push = client.push("0" * 32)
+    with pytest.raises(RemoteError) as caught:
+        await push.send(["a"])
+    assert caught.value.code == "not_found"
+    await push.aclose()
+    with pytest.raises(RemoteError) as caught:
+        await client.create_pushed(chunk_tokens=0)
+    assert caught.value.code == "invalid_request"
+
+
+async def test_the_client_hears_of_a_stop_by_the_answer(serve):
+    served = await serve()
+    client = StreamClient(served.url)
+    stream_id = (await client.create_pushed()).stream_id
+    push = client.push(stream_id)
+    assert await push.send(["a"])
+    await client.stop(stream_id)
+    await served.until_ended(stream_id)
+    assert not await push.send(["b"])
+    await push.aclose()
+
+
+async def test_batches_share_one_socket(serve):
+    served = await serve()
+    taken, accept = [], served.http.start_request
+    served.http.start_request = lambda server, request: taken.append(id(server)) or accept(server, request)
+    client = StreamClient(served.url, pool=(pool := Pool()))
+    created = await client.create_pushed()
+    push = client.push(created.stream_id)
+    for number in range(20):
+        await push.send([str(number)])
+    assert len(set(taken)) == 2, "one for the start, one for all batches"
+    assert pool.users == 1
+    await push.send(end="stop")
+    await push.aclose()
+    assert pool.users == 0
 
 
 def batch(seq, characters=0, **fields):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_BODY_BYTES = 1 << 20
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _CONVERSATION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHOWN = 60
 _HUGE = 2**64
@@ -143,6 +144,13 @@ def read_conversation(fields: Mapping[str, Any]) -> str:
     if not isinstance(conversation_id, str) or (conversation_id and not _CONVERSATION.fullmatch(conversation_id)):
         raise bad_parameter("conversation_id", CONVERSATION_ID, conversation_id)
     return conversation_id
+
+
+def read_key(key: object) -> str:
+    """Return an idempotency key, empty where there is none."""
+    if not isinstance(key, str) or (key and not _KEY.fullmatch(key)):
+        raise bad_parameter("key", KEY, key)
+    return key
 
 
 def read_knobs(fields: Mapping[str, Any]) -> dict[str, Any]:

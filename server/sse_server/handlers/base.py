@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
 
 import msgspec
 import tornado.web
@@ -38,11 +38,18 @@ STREAM_HEADERS = {
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-SSE-Reconnect, X-XSRFToken"
 
 
+class Socket(Protocol):
+    """An open WebSocket."""
+
+    def leave(self) -> None:
+        """Close it, for the server ends."""
+
+
 class Services(msgspec.Struct, frozen=True):
     """What handlers work with, made in app.py.
 
     `model` is that of questions that name none, `prefix` the path before `/api/v1`, `node` names the process, `static`
-    is the folder of the bundles.
+    is the folder of the bundles, `sockets` are the WebSockets that are open.
     """
 
     config: Config
@@ -55,6 +62,7 @@ class Services(msgspec.Struct, frozen=True):
     prefix: str
     node: str
     static: Path
+    sockets: set[Socket] = msgspec.field(default_factory=set)
 
 
 def refusing(method: Callable[P, Awaitable[None]]) -> Callable[P, Coroutine[Any, Any, None]]:
@@ -104,16 +112,19 @@ class Route(tornado.web.RequestHandler):
         another name of this machine or from an unlisted origin, as it does through a proxy that passes both on.
         """
         authorization, ticket = self._credentials()
-        shown = bool(ticket) or authorization.lower().startswith(("bearer ", "ticket "))
-        if self.request.method != "OPTIONS" and shown:
-            self.principal = self.services.gate.principal(authorization, ticket)
+        if self.request.method != "OPTIONS" and (known := self.services.gate.known(authorization, ticket)):
+            self.principal = known
             self.share()
             return
         if self.services.config.on_loopback:
             check_host(self.request.host)
         self._check_origin()
         if self.request.method != "OPTIONS":
-            self.principal = self.services.gate.principal(authorization, ticket)
+            self.principal = self.identify(authorization, ticket)
+
+    def identify(self, authorization: str, ticket: str) -> Principal:
+        """Return who these credentials are, or raise `unauthorized`."""
+        return self.services.gate.principal(authorization, ticket)
 
     def _credentials(self) -> tuple[str, str]:
         ticket = self.request.query_arguments.get("ticket", [b""])[-1].decode("utf-8", "replace")

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sse_server.guards.validation import body_fields, read_chat, read_connection
 from sse_server.handlers.base import refusing
 from sse_server.handlers.stream import StreamRoute
 from sse_server.log.base import StreamMeta
+
+if TYPE_CHECKING:
+    from sse_server.errors import Lang
+    from sse_server.guards.auth import Principal
+    from sse_server.handlers.base import Services
+
+
+async def start_run(
+    services: Services, principal: Principal, fields: dict[str, Any], key: str, lang: Lang
+) -> tuple[str, bool]:
+    """Start the run of a question; return (stream_id, created), as `Runs.start` does."""
+    principal.require("start")
+    chat = read_chat(fields, default_model=services.model, max_length=services.config.max_question_length, lang=lang)
+    meta = StreamMeta(principal.name or "", chat.order.request.model, chat.conversation_id)
+    return await services.runs.start(chat.order, meta, key)
 
 
 class ChatHandler(StreamRoute):
@@ -32,21 +47,10 @@ class ChatHandler(StreamRoute):
             info = await self.find(place[0], "read")
             await self.follow(info, place[1], connection, resumed=True)
             return
-        self.principal.require("start")
-        stream_id, created = await self._start(fields)
+        key = self.key_of(fields)
+        stream_id, created = await start_run(self.services, self.principal, fields, key, self.lang)
         info = await self.find(stream_id, "read")
         if self.wants_json and self.request.method == "POST":
             self.answer_created(stream_id)
         else:
             await self.follow(info, 0, connection, resumed=not created)
-
-    async def _start(self, fields: dict[str, Any]) -> tuple[str, bool]:
-        services = self.services
-        chat = read_chat(
-            fields,
-            default_model=services.model,
-            max_length=services.config.max_question_length,
-            lang=self.lang,
-        )
-        meta = StreamMeta(self.principal.name or "", chat.order.request.model, chat.conversation_id)
-        return await services.runs.start(chat.order, meta, self.key_of(fields))

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import time
 from typing import TYPE_CHECKING, Any
 
 from tornado.iostream import IOStream, StreamClosedError
 
-from sse_server.delivery import Delivery, Reading, greeting, snapshot
+from sse_server.delivery import Delivery, Visit
 from sse_server.errors import ServerError
-from sse_server.guards.validation import KEY, bad_parameter
+from sse_server.guards.validation import read_key
 from sse_server.handlers.base import STREAM_HEADERS, Route
+from sse_server.handlers.frames import event_frames
 from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
-from sse_widget.protocol.events import Hello, parse_event_id
+from sse_widget.protocol.events import parse_event_id
+from sse_widget.protocol.sse import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sse_server.guards.validation import Connection
     from sse_server.log.base import StreamInfo
-
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class StreamRoute(Route):
@@ -47,10 +45,7 @@ class StreamRoute(Route):
 
     def key_of(self, fields: Mapping[str, Any]) -> str:
         """Return the idempotency key of a request that starts a run, empty without one."""
-        key = self.request.headers.get("Idempotency-Key") or fields.get("key", "")
-        if not isinstance(key, str) or (key and not _KEY.fullmatch(key)):
-            raise bad_parameter("key", KEY, key)
-        return key
+        return read_key(self.request.headers.get("Idempotency-Key") or fields.get("key", ""))
 
     def answer_created(self, stream_id: str, **more: Any) -> None:
         """Answer 201: where the run is read, and the ticket that a browser reads it with."""
@@ -63,54 +58,49 @@ class StreamRoute(Route):
 
     async def follow(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> None:
         """Stream a run to this connection until it ends or the client leaves."""
-        if info.ended and after >= info.last and (resumed or after):
+        visit = Visit(after, resumed, connection.snapshot, connection.once)
+        if visit.finds_nothing(info):
             self.set_status(204)
             self.finish()
             return
-        if after > info.last:
-            raise ServerError("bad_event_id")
-        for name, value in STREAM_HEADERS.items():
-            self.set_header(name, value)
         self.set_header("X-Stream-Id", info.stream_id)
-        # With Nagle's algorithm a small event would wait for the acknowledgement of the one before it.
-        self._wire().set_nodelay(True)
+        polled = bytearray() if connection.once and self.wants_json else None
+        if polled is None:
+            self._begin()
         self.services.counters.opened()
-        self._delivery = asyncio.create_task(self._deliver(info, after, connection, resumed=resumed))
+        self._delivery = asyncio.create_task(self._deliver(info, visit, connection.heartbeat_s, polled))
         try:
             await asyncio.wait({self._delivery})
         finally:
             self.services.counters.closed()
         if self._delivery.cancelled() or self._delivery.exception() is not None:
             self._drop()
+        elif polled is not None:
+            # A proxy that refuses or holds back what is called an event stream lets this through.
+            self.send_json(event_frames(info.stream_id, Parser().feed(bytes(polled))))
 
-    async def _deliver(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> None:
-        heartbeat_s = connection.heartbeat_s or self.services.config.heartbeat_s
+    def _begin(self) -> None:
+        for name, value in STREAM_HEADERS.items():
+            self.set_header(name, value)
+        # With Nagle's algorithm a small event would wait for the acknowledgement of the one before it.
+        self._wire().set_nodelay(True)
+
+    async def _deliver(
+        self, info: StreamInfo, visit: Visit, heartbeat_s: float | None, polled: bytearray | None
+    ) -> None:
+        async def keep(data: bytes) -> None:
+            if polled is not None:
+                polled.extend(data)
+
+        services = self.services
         delivery = Delivery(
-            self.services.log,
-            self._write_through,
-            self.services.counters,
-            heartbeat_s=heartbeat_s,
-            send_timeout_s=self.services.config.send_timeout_s,
+            services.log,
+            self._write_through if polled is None else keep,
+            services.counters,
+            heartbeat_s=heartbeat_s or services.config.heartbeat_s,
+            send_timeout_s=services.config.send_timeout_s,
         )
-        gap = after + 1 < info.first
-        hello = Hello(
-            ts=time.time(),
-            model=info.meta.model,
-            stream_id=info.stream_id,
-            conversation_id=info.meta.conversation_id,
-            resumed=resumed,
-            after=after,
-            gap=gap,
-            heartbeat_s=heartbeat_s,
-            node=self.services.node,
-        )
-        first = greeting(hello)
-        if connection.snapshot and after == 0 and info.text:
-            first += snapshot(info)
-            after = info.text_seq
-        await delivery.send(first)
-        if not gap:
-            await delivery.run(Reading(info.stream_id, after, connection.once))
+        await delivery.follow(info, visit, services.node)
 
     async def _write_through(self, data: bytes) -> None:
         self.write(data)

@@ -40,14 +40,19 @@ VERDICTS = {
 HEALTHY = Words("No fault.", "لا عطل.")
 INTERRUPTED = Words("Interrupted; this is what was found so far.", "قُطع الفحص؛ هذا ما وُجد حتى الآن.")
 CULPRIT = Words("Culprit: {title}", "السبب: {title}")
+AT = Words("{title}, at {who}", "{title}، عند {who}")
 LOOK_AT = Words("Worth a look: {title}", "يستحق النظر: {title}")
 COUNTS = Words("faults: {faults}, warnings: {warnings}", "الأعطال: {faults}، التنبيهات: {warnings}")
-BETWEEN = Words("It comes in between {outer} and {inner}, which is free of it.", "ينشأ بين {outer} و{inner} الخالي منه.")
-AT_SERVER = Words("It is there at {outer} already, the last address of the chain.", "هو موجود منذ {outer} آخر عناوين السلسلة.")
+BETWEEN = Words(
+    "It comes in between {outer} and {inner}, which is free of it.", "ينشأ بين {outer} و{inner} الخالي منه."
+)
+AT_SERVER = Words(
+    "It is there at {outer} already, the last address of the chain.", "هو موجود منذ {outer} آخر عناوين السلسلة."
+)
 BEHIND = Words("Behind it: {url}", "خلفه: {url}")
 COLUMNS = {
     "probe": Words("Probe", "الفحص"),
     "verdict": Words("Verdict", "الحكم"),
     "seen": Words("What was seen, and what to do", "ما لوحظ وما العمل"),
 }
-REPORT = Words("sse-widget doctor: {url}", "طبيب sse-widget:‏ {url}")
+REPORT = Words("sse-widget doctor: {url}", "طبيب sse-widget للعنوان {url}")

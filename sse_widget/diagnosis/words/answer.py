@@ -6,7 +6,10 @@ from sse_widget.diagnosis.words.language import Case, Words
 
 CASES = {
     "upstream.own": Case(
-        Words("an sse-widget server answers in {took_ms:.0f} ms ({who})", "يجيب خادم sse-widget خلال {took_ms:.0f} م‌ث ({who})")
+        Words(
+            "an sse-widget server answers in {took_ms:.0f} ms ({who})",
+            "يجيب خادم sse-widget خلال {took_ms:.0f} م‌ث ({who})",
+        )
     ),
     "upstream.foreign": Case(
         Words(
@@ -15,9 +18,13 @@ CASES = {
         )
     ),
     "upstream.dead": Case(
-        Words("{who} answers {status}: it cannot reach the server behind it", "يجيب {who} بالحالة {status}: لا يستطيع الوصول إلى الخادم خلفه"),
         Words(
-            "See on the machine of that proxy whether the server runs, and whether the proxy's address for it is right.",
+            "{who} answers {status}: it cannot reach the server behind it",
+            "يجيب {who} بالحالة {status}: لا يستطيع الوصول إلى الخادم خلفه",
+        ),
+        Words(
+            "See on the machine of that proxy whether the server runs, and whether the proxy's address "
+            "for it is right.",
             "تحقق على جهاز الوكيل من أن الخادم يعمل ومن صحة العنوان الذي يستعمله الوكيل له.",
         ),
     ),
@@ -31,7 +38,10 @@ CASES = {
     ),
     "upstream.refused": Case(
         Words("{who} refuses the probe with {status}: {message}", "يرفض {who} الفحص بالحالة {status}: {message}"),
-        Words("The message says what it wants; mend the URL or the model.", "الرسالة تذكر المطلوب؛ صحّح الرابط أو اسم النموذج."),
+        Words(
+            "The message says what it wants; mend the URL or the model.",
+            "الرسالة تذكر المطلوب؛ صحّح الرابط أو اسم النموذج.",
+        ),
     ),
     "upstream.limited": Case(
         Words(
@@ -46,15 +56,20 @@ CASES = {
     "upstream.missing": Case(
         Words("{who} answers 404: there is no stream at {url}", "يجيب {who} بالحالة 404: لا بث في {url}"),
         Words(
-            "Give the server's base URL (in Jupyter it ends with /sse-widget), or the full URL of another SSE server; and "
+            "Give the server's base URL (in Jupyter it ends with /sse-widget), or the full URL of another "
+            "SSE server; and "
             "see that the proxy passes the path on unchanged.",
-            "أعطِ الرابط الأساسي للخادم (ينتهي في Jupyter بـ ‎/sse-widget‎) أو الرابط الكامل لخادم SSE آخر، وتأكد من أن الوكيل "
+            "أعطِ الرابط الأساسي للخادم (ينتهي في Jupyter بـ ‎/sse-widget‎) أو الرابط الكامل لخادم SSE "
+            "آخر، وتأكد من أن الوكيل "
             "يمرّر المسار دون تغيير.",
         ),
     ),
     "upstream.silent": Case(
         Words("connected, but no answer for {after_s:.0f} s", "تم الاتصال لكن لا رد مدة {after_s:.0f} ث"),
-        Words("The server hangs, or a proxy waits for one that does: look at it there.", "الخادم معلّق أو وكيل ينتظر خادمًا معلّقًا: افحصه هناك."),
+        Words(
+            "The server hangs, or a proxy waits for one that does: look at it there.",
+            "الخادم معلّق أو وكيل ينتظر خادمًا معلّقًا: افحصه هناك.",
+        ),
     ),
     "upstream.cut": Case(
         Words("the connection was closed before an answer: {detail}", "أُغلق الاتصال قبل وصول الرد: {detail}"),
@@ -65,7 +80,10 @@ CASES = {
     ),
     "upstream.garbled": Case(
         Words("what answers is no HTTP server: {detail}", "ما يجيب ليس خادم HTTP: {detail}"),
-        Words("Check the port; a port that speaks https needs https:// in the URL.", "تحقق من المنفذ؛ المنفذ الذي يتكلم https يحتاج ‎https://‎ في الرابط."),
+        Words(
+            "Check the port; a port that speaks https needs https:// in the URL.",
+            "تحقق من المنفذ؛ المنفذ الذي يتكلم https يحتاج ‎https://‎ في الرابط.",
+        ),
     ),
     "upstream.failed": Case(
         Words("no answer: {detail}", "لا رد: {detail}"),
@@ -81,20 +99,28 @@ CASES = {
         ),
     ),
     "access.rejected": Case(
-        Words("{who} answers {status}: it does not accept this token", "يجيب {who} بالحالة {status}: لا يقبل هذا الرمز"),
+        Words(
+            "{who} answers {status}: it does not accept this token", "يجيب {who} بالحالة {status}: لا يقبل هذا الرمز"
+        ),
         Words(
             "Copy the token again. Servers that were restarted may have a new one, and a proxy may drop the "
             "Authorization header.",
             "انسخ الرمز من جديد. قد يكون للخادم رمز جديد بعد إعادة تشغيله، وقد يحذف وكيلٌ الترويسة Authorization.",
         ),
     ),
+    "access.barred": Case(
+        Words("{who} answers {method} with {status}", "يجيب {who} على {method} بالحالة {status}"),
+        Words(
+            "A rule in front of the server denies it, for this address or this method; its log names the rule.",
+            "قاعدة أمام الخادم تمنعه لهذا العنوان أو لهذه الطريقة؛ وسجلها يذكر القاعدة.",
+        ),
+    ),
     "access.forbidden": Case(
         Words("{who} answers {status}: {message}", "يجيب {who} بالحالة {status}: {message}"),
         Words(
-            "If the words are of sse-widget, they say what to change: behind a proxy on the same machine, pass "
-            "`Host: localhost` on. Else a firewall or login in front of it decides.",
-            "إن كانت الرسالة من sse-widget فهي تذكر ما يجب تغييره: خلف وكيل على الجهاز نفسه مرّر ‎`Host: localhost`‎. وإلا فالقرار "
-            "لجدار حماية أو صفحة دخول أمامه.",
+            "The message says what to change. A server that listens on this machine only wants a proxy to pass "
+            "`Host: localhost` on.",
+            "الرسالة تذكر ما يجب تغييره. والخادم الذي يستمع على هذا الجهاز وحده يتطلب أن يمرّر الوكيل ‎`Host: localhost`‎.",
         ),
     ),
     "access.login": Case(
@@ -116,7 +142,9 @@ CASES = {
         ),
     ),
     "content_type.page": Case(
-        Words("a web page ({got}) comes from {url}, not a stream ({who})", "تصل صفحة ويب ({got}) من {url} لا بث ({who})"),
+        Words(
+            "a web page ({got}) comes from {url}, not a stream ({who})", "تصل صفحة ويب ({got}) من {url} لا بث ({who})"
+        ),
         Words(
             "Give the URL of the stream. If it is, a login page or an error page of a proxy answers in its place.",
             "أعطِ رابط البث. وإن كان هو الرابط فإن صفحة دخول أو صفحة خطأ من وكيل تجيب مكانه.",
@@ -125,9 +153,11 @@ CASES = {
     "headers.good": Case(Words("Cache-Control: {got}", "الترويسة Cache-Control: {got}")),
     "headers.taken": Case(
         Words(
-            "Cache-Control: {got}; X-Accel-Buffering was taken out on the way (nginx does), so that a second nginx in "
+            "Cache-Control: {got}; X-Accel-Buffering was taken out on the way (nginx does), so that a "
+            "second nginx in "
             "front would not see it",
-            "الترويسة Cache-Control: {got}؛ أُزيلت X-Accel-Buffering في الطريق (وهذا ما يفعله nginx)، فلن يراها nginx ثانٍ أمامه",
+            "الترويسة Cache-Control: {got}؛ أُزيلت X-Accel-Buffering في الطريق (وهذا ما يفعله nginx)، فلن "
+            "يراها nginx ثانٍ أمامه",
         )
     ),
     "headers.transform": Case(
@@ -143,13 +173,15 @@ CASES = {
     "headers.no_transform": Case(
         Words("Cache-Control is {got}, without no-transform", "قيمة Cache-Control هي {got} دون no-transform"),
         Words(
-            "Send `Cache-Control: no-cache, no-transform` and `X-Accel-Buffering: no`: they keep hops from compressing and "
+            "Send `Cache-Control: no-cache, no-transform` and `X-Accel-Buffering: no`: they keep hops "
+            "from compressing and "
             "buffering.",
-            "أرسل ‎`Cache-Control: no-cache, no-transform`‎ و‎`X-Accel-Buffering: no`‎: فهما تمنعان الحلقات من الضغط والاحتجاز.",
+            "أرسل ‎`Cache-Control: no-cache, no-transform`‎ و‎`X-Accel-Buffering: no`‎: فهما تمنعان "
+            "الحلقات من الضغط والاحتجاز.",
         ),
     ),
     "headers.cached": Case(
-        Words("this stream comes from a cache (Age: {age}, {who})", "هذا البث آتٍ من ذاكرة مخبأة (Age: {age}، {who})"),
+        Words("this stream comes from a cache ({mark}; {who})", "هذا البث آتٍ من ذاكرة تخزين مؤقت ({mark}؛ {who})"),
         Words("Switch caching off for this path.", "أوقف التخزين المؤقت لهذا المسار."),
     ),
     "hops.none": Case(Words("no proxy names itself ({lines})", "لا وكيل يعرّف بنفسه ({lines})")),
@@ -169,7 +201,8 @@ CASES = {
     ),
     "compression.holds": Case(
         Words(
-            "compressed with {encoding} and so held back: what was written over {written_s:.1f} s arrived within {span_s:.2f} s "
+            "compressed with {encoding} and so held back: what was written over {written_s:.1f} s arrived "
+            "within {span_s:.2f} s "
             "(last hop: {who})",
             "مضغوط بـ {encoding} فصار محتجزًا: ما كُتب خلال {written_s:.1f} ث وصل خلال {span_s:.2f} ث (آخر حلقة: {who})",
         ),

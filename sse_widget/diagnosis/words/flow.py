@@ -18,19 +18,24 @@ CASES = {
     ),
     "buffering.held": Case(
         Words(
-            "the stream is held back: {count} deltas, written over {written_s:.1f} s, arrived within {span_s:.2f} s, the first "
+            "the stream is held back: {count} deltas, written over {written_s:.1f} s, arrived within "
+            "{span_s:.2f} s, the first "
             "after {first_s:.1f} s (last hop: {who})",
-            "البث محتجز: {count} أجزاء كُتبت خلال {written_s:.1f} ث ووصلت خلال {span_s:.2f} ث، أولها بعد {first_s:.1f} ث (آخر حلقة: {who})",
+            "البث محتجز: {count} أجزاء كُتبت خلال {written_s:.1f} ث ووصلت خلال {span_s:.2f} ث، أولها بعد "
+            "{first_s:.1f} ث (آخر حلقة: {who})",
         ),
         _UNBUFFER,
     ),
     "buffering.one": Case(
         Words(
-            "{method} is held back ({written_s:.1f} s of text arrived within {span_s:.2f} s), while {other} flows (last hop: {who})",
-            "طلبات {method} محتجزة (نص {written_s:.1f} ث وصل خلال {span_s:.2f} ث) بينما تتدفق {other} (آخر حلقة: {who})",
+            "{method} is held back ({written_s:.1f} s of text arrived within {span_s:.2f} s), while "
+            "{other} flows (last hop: {who})",
+            "طلبات {method} محتجزة (نص {written_s:.1f} ث وصل خلال {span_s:.2f} ث) بينما تتدفق {other} "
+            "(آخر حلقة: {who})",
         ),
         Words(
-            "Cloudflare's quick tunnels do this to GET: use a named tunnel. Elsewhere switch buffering off for both methods.",
+            "Cloudflare's quick tunnels do this to GET: use a named tunnel. Elsewhere switch buffering "
+            "off for both methods.",
             "أنفاق Cloudflare السريعة تفعل هذا بطلبات GET: استعمل نفقًا مسمّى. وفي غيرها أوقف الاحتجاز للطريقتين.",
         ),
     ),
@@ -40,6 +45,16 @@ CASES = {
             "لم يصل بايت واحد من بث {method} خلال {waited_s:.0f} ث بينما تُجاب الطلبات الأخرى",
         ),
         _UNBUFFER,
+    ),
+    "buffering.torn": Case(
+        Words(
+            "a {method} stream broke off after {after_s:.1f} s, before its end: {detail}",
+            "انقطع بث {method} بعد {after_s:.1f} ث قبل نهايته: {detail}",
+        ),
+        Words(
+            "A hop limits how long a response may take; raise that limit for this path.",
+            "حلقة تحدّ مدة الرد؛ ارفع هذا الحد لهذا المسار.",
+        ),
     ),
     "buffering.bursts": Case(
         Words(
@@ -88,17 +103,22 @@ CASES = {
         Words("The server or the network is under load.", "الخادم أو الشبكة تحت الضغط."),
     ),
     "idle.lived": Case(
-        Words("a silent connection lived for {asked_s:.0f} s and then still spoke", "عاش اتصال صامت {asked_s:.0f} ث ثم استمر في العمل")
+        Words(
+            "a silent connection lived for {asked_s:g} s and then still spoke",
+            "عاش اتصال صامت {asked_s:g} ث ثم استمر في العمل",
+        )
     ),
     "idle.covered": Case(
         Words(
-            "a silent connection is cut after {lived_s:.1f} s; the server's heartbeat, every {heartbeat_s:.0f} s, comes well before",
+            "a silent connection is cut after {lived_s:.1f} s; the server's heartbeat, every "
+            "{heartbeat_s:.0f} s, comes well before",
             "يُقطع الاتصال الصامت بعد {lived_s:.1f} ث؛ لكن نبضة الخادم كل {heartbeat_s:.0f} ث تسبق ذلك بكثير",
         )
     ),
     "idle.tight": Case(
         Words(
-            "a silent connection is cut after {lived_s:.1f} s; a heartbeat every {heartbeat_s:.0f} s leaves little room",
+            "a silent connection is cut after {lived_s:.1f} s; a heartbeat every {heartbeat_s:.0f} s "
+            "leaves little room",
             "يُقطع الاتصال الصامت بعد {lived_s:.1f} ث؛ والنبضة كل {heartbeat_s:.0f} ث تكاد لا تكفي",
         ),
         Words(
@@ -108,9 +128,11 @@ CASES = {
     ),
     "idle.cut": Case(
         Words(
-            "a silent connection is cut after {lived_s:.1f} s (status {status}); the server's heartbeat, every {heartbeat_s:.0f} s, "
+            "a silent connection is cut after {lived_s:.1f} s (status {status}); the server's heartbeat, "
+            "every {heartbeat_s:.0f} s, "
             "comes too late",
-            "يُقطع الاتصال الصامت بعد {lived_s:.1f} ث (الحالة {status})؛ ونبضة الخادم كل {heartbeat_s:.0f} ث تأتي متأخرة",
+            "يُقطع الاتصال الصامت بعد {lived_s:.1f} ث (الحالة {status})؛ ونبضة الخادم كل "
+            "{heartbeat_s:.0f} ث تأتي متأخرة",
         ),
         Words(
             "Raise the time-out of the hop, or let the server beat faster: --heartbeat-s {safe_s:g}",
@@ -119,8 +141,8 @@ CASES = {
     ),
     "idle.lost": Case(
         Words(
-            "a silent connection was dropped without a word: what the server wrote after {asked_s:.0f} s never came",
-            "أُهمل اتصال صامت دون إشعار: ما كتبه الخادم بعد {asked_s:.0f} ث لم يصل",
+            "a silent connection was dropped without a word: what the server wrote after {asked_s:g} s never came",
+            "أُهمل اتصال صامت دون إشعار: ما كتبه الخادم بعد {asked_s:g} ث لم يصل",
         ),
         Words(
             "A firewall or NAT forgets silent connections: let the server beat faster (--heartbeat-s 10).",
@@ -145,12 +167,14 @@ CASES = {
     ),
     "resume.stripped": Case(
         Words(
-            "a hop strips Last-Event-ID: cut after event {after}, the stream began again at {by_header}; ?after= gets through "
+            "a hop strips Last-Event-ID: cut after event {after}, the stream began again at {by_header}; "
+            "?after= gets through "
             "and saves it",
             "حلقة تحذف Last-Event-ID: قُطع البث بعد الحدث {after} فبدأ من {by_header}؛ أما ‎?after=‎ فتمرّ وتنقذه",
         ),
         Words(
-            "Let the Last-Event-ID header through. Native EventSource pages repeat the answer without it; our readers drop "
+            "Let the Last-Event-ID header through. Native EventSource pages repeat the answer without it; "
+            "our readers drop "
             "what comes twice.",
             "مرّر الترويسة Last-Event-ID. من دونها تكرر صفحات EventSource الإجابة؛ أما قراؤنا فيسقطون المكرر.",
         ),

@@ -54,7 +54,8 @@ export function blocksOf(tokens) {
       top.children.push(block);
       if (token.nesting === 1) stack.push(block);
     } else if (token.type === "inline") addText(top, token.content);
-    else if (token.type === "th_open") stack.at(-2)?.aligns.push(/:(\w+)/.exec(String(token.attrGet("style")))?.[1] ?? "");
+    else if (token.type === "th_open")
+      stack.at(-2)?.aligns.push(/:(\w+)/.exec(String(token.attrGet("style")))?.[1] ?? "");
     else if (token.nesting === -1 && CLOSES.test(token.type)) stack.pop();
   }
   return root;

@@ -105,7 +105,12 @@ export class MarkdownDocument {
     const dropped = at - this.#anchor.prefix.length;
     const text = this.#rest.slice(0, dropped);
     if (!anchor.leaf) this.#home = null;
-    else if (anchor.leaf === this.#anchor.leaf) this.#home = this.#home && {...this.#home, text: this.#home.text + text, forced: this.#home.forced || forced};
+    else if (anchor.leaf === this.#anchor.leaf)
+      this.#home = this.#home && {
+        ...this.#home,
+        text: this.#home.text + text,
+        forced: this.#home.forced || forced,
+      };
     else if (home) this.#home = { anchor: home.anchor, text: source.slice(home.at, at), forced };
     this.#anchor = anchor;
     this.#rest = this.#rest.slice(dropped);

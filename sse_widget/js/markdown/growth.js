@@ -78,7 +78,8 @@ export class Growth {
   #goOnLeaf(leaf, block, last) {
     this.blockOf.set(leaf, block);
     if (leaf.kind === "code") {
-      leaf.text = block.type === "code" ? block.content.slice(block.content.indexOf("\n") + 1) : block.content;
+      leaf.text =
+        block.type === "code" ? block.content.slice(block.content.indexOf("\n") + 1) : block.content;
       return block.type === "fence" || block.type === "code";
     }
     if (leaf.kind === "table") {
@@ -149,7 +150,12 @@ export class Growth {
     if (!first || !box) return item;
     first.checked = box[1] !== " ";
     const only = last && item.children.length === 1;
-    const { children } = this.#text(piece("paragraph"), /** @type {Block} */ (block.children[0]), content.slice(box[0].length), only);
+    const { children } = this.#text(
+      piece("paragraph"),
+      /** @type {Block} */ (block.children[0]),
+      content.slice(box[0].length),
+      only,
+    );
     if (this.open && this.open !== first && only) this.open = first;
     first.children = children;
     return item;
@@ -207,7 +213,9 @@ export class Growth {
     const items = block.children;
     container.loose =
       this.loose.get(container) === true ||
-      items.some((item, i) => item.children.some(({ blank }) => blank) || (item.emptyEnd && i < items.length - 1)) ||
+      items.some(
+        (item, i) => item.children.some(({ blank }) => blank) || (item.emptyEnd && i < items.length - 1),
+      ) ||
       container.children.some((item) => this.loose.get(item) === true);
   }
 }

@@ -16,7 +16,9 @@ export function isAllowed(url) {
 
 /** @param {string} url @returns {string} the host that an address names, "" if it is none of the web */
 export function hostOf(url) {
-  return WEB.test(url) && !HIDDEN.test(url) ? (/^https?:\/\/([^/?#]+)/i.exec(url)?.[1] ?? "").toLowerCase() : "";
+  return WEB.test(url) && !HIDDEN.test(url)
+    ? (/^https?:\/\/([^/?#]+)/i.exec(url)?.[1] ?? "").toLowerCase()
+    : "";
 }
 
 const SCHEME = /(?:^|[^\p{L}\p{N}_])(https?)$/iu;

@@ -53,7 +53,11 @@ function spanAt(text, at, max, open) {
   for (let end = text.indexOf(right, from); end >= 0 && end < limit; end = text.indexOf(right, end + 1)) {
     if (end + right.length > max) break;
     if (end === from || !closes(text, end, right)) continue;
-    return { source: text.slice(from, end), end: end + right.length, display: left === "$$" || left === "\\[" };
+    return {
+      source: text.slice(from, end),
+      end: end + right.length,
+      display: left === "$$" || left === "\\[",
+    };
   }
   const waits = open && max - from < SPAN_LIMIT && (left !== "$" || !/\d/.test(text[from] ?? ""));
   return waits ? { source: "", end: -1, display: false } : null;
@@ -123,7 +127,9 @@ function blockFrom(state, start, end, first, right) {
     source += `${text}\n`;
     length += text.length + 1;
   }
-  return state.env["open"] && endsSource(state, end - 1) ? { source: source.trim(), line: end, pending: true } : null;
+  return state.env["open"] && endsSource(state, end - 1)
+    ? { source: source.trim(), line: end, pending: true }
+    : null;
 }
 
 /** @param {StateBlock} state @param {number} line */

@@ -41,7 +41,10 @@ function openCode(state, silent) {
   if (!rest || new RegExp(`(?<!\`)${mark}(?!\`)`).test(rest)) return false;
   const token = state.push("code_inline", "code", 0);
   // The mark that closes it may be half there.
-  token.content = rest.replace(/`+$/, "").replaceAll("\n", " ").replace(/^ (?=.*[^ ])/, "");
+  token.content = rest
+    .replace(/`+$/, "")
+    .replaceAll("\n", " ")
+    .replace(/^ (?=.*[^ ])/, "");
   state.pos = state.posMax;
   return true;
 }
@@ -60,7 +63,8 @@ function openLink(state, silent) {
     state.pos = state.posMax;
     return true;
   }
-  if (end < 0 || src[end + 1] !== "(" || left > ADDRESS_LIMIT || !isAddressOpen(src.slice(end + 2))) return false;
+  if (end < 0 || src[end + 1] !== "(" || left > ADDRESS_LIMIT || !isAddressOpen(src.slice(end + 2)))
+    return false;
   if (!image) pushLink(state, bracket + 1, end);
   state.pos = state.posMax;
   return true;
@@ -156,10 +160,15 @@ export function endsSource(state, line) {
 function openTable(state, start, end, silent) {
   if (silent || state.env["open"] !== true || start + 1 < end || !endsSource(state, start)) return false;
   if ((state.sCount[start] ?? 0) - state.blkIndent >= 4) return false;
-  const line = state.src.slice((state.bMarks[start] ?? 0) + (state.tShift[start] ?? 0), state.eMarks[start]).trim();
+  const line = state.src
+    .slice((state.bMarks[start] ?? 0) + (state.tShift[start] ?? 0), state.eMarks[start])
+    .trim();
   // A line that stands for a paragraph's final text has a "\0".
   if (!line.startsWith("|") || line.length < 2 || line.includes("\0")) return false;
-  const cells = line.slice(1).replace(/(?<!\\)\|$/, "").split(/(?<!\\)\|/);
+  const cells = line
+    .slice(1)
+    .replace(/(?<!\\)\|$/, "")
+    .split(/(?<!\\)\|/);
   state.push("table_open", "table", 1).map = [start, start + 1];
   state.push("thead_open", "thead", 1);
   state.push("tr_open", "tr", 1).map = [start, start + 1];

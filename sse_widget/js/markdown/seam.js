@@ -25,7 +25,9 @@ const TRIES = 4;
  * @returns {Seam | null}
  */
 export function seamIn(text, { after, before, limit }, env) {
-  const gaps = [...text.slice(0, before + 1).matchAll(GAP)].map(({ index }) => index).filter((at) => at >= after);
+  const gaps = [...text.slice(0, before + 1).matchAll(GAP)]
+    .map(({ index }) => index)
+    .filter((at) => at >= after);
   const last = gaps.at(-1);
   if (last === undefined) return null;
   for (let turn = 0; turn < TRIES; turn++) {
@@ -53,10 +55,12 @@ function isOpen(text, tokens) {
   const nearby = text.slice(-SPAN_LIMIT);
   let depth = 0;
   for (const { type, content, markup } of tokens) {
-    if (type === "text_special" && (markup === "\\(" || markup === "\\[") && nearby.includes(markup)) return true;
+    if (type === "text_special" && (markup === "\\(" || markup === "\\[") && nearby.includes(markup))
+      return true;
     if (type !== "text") continue;
     if (content.includes("`") || (content.includes("$") && nearby.includes("$"))) return true;
-    for (const mark of content.match(/[[\]]/g) ?? []) depth = mark === "[" ? depth + 1 : Math.max(0, depth - 1);
+    for (const mark of content.match(/[[\]]/g) ?? [])
+      depth = mark === "[" ? depth + 1 : Math.max(0, depth - 1);
   }
   return depth > 0 || addressMayFollow(text);
 }

@@ -38,7 +38,8 @@ export class Settlement {
     this.#references = references;
     this.#seams = seams;
     const { source } = growth;
-    for (let at = source.indexOf("\n"); at >= 0; at = source.indexOf("\n", at + 1)) this.#lineStarts.push(at + 1);
+    for (let at = source.indexOf("\n"); at >= 0; at = source.indexOf("\n", at + 1))
+      this.#lineStarts.push(at + 1);
   }
 
   /** Whether the leaf that was cut ends here. */
@@ -100,7 +101,10 @@ export class Settlement {
     const { anchor, blockOf, source, whole } = this.#growth;
     const start = blockOf.get(node)?.start ?? 0;
     if (start + 2 <= whole || anchor.leaf === node || anchor.spine.includes(node)) return true;
-    return node.kind === "paragraph" || !source.slice(this.#lineStarts[start], this.#lineStarts[start + 1]).includes("|");
+    return (
+      node.kind === "paragraph" ||
+      !source.slice(this.#lineStarts[start], this.#lineStarts[start + 1]).includes("|")
+    );
   }
 
   /** Remembers what is final of a container: what makes it loose, and definitions. @param {Piece} node @param {number} done */
@@ -112,7 +116,7 @@ export class Settlement {
       node.kind === "item"
         ? blocks.some(({ blank }) => blank)
         : node.kind === "list" &&
-          (node.children.slice(0, done).some((item, i) => blocks[i]?.emptyEnd || this.#isLoose(item)));
+          node.children.slice(0, done).some((item, i) => blocks[i]?.emptyEnd || this.#isLoose(item));
     if (isLoose) loose.set(node, true);
   }
 
@@ -181,7 +185,8 @@ export class Settlement {
     const block = /** @type {Block} */ (this.#growth.blockOf.get(leaf));
     if (leaf.kind === "code") return this.#inCode(leaf, block, way);
     if (leaf.kind === "table") return this.#inTable(leaf, block, way);
-    if (leaf.kind === "paragraph" && this.#growth.open === leaf) return this.#inParagraph(leaf, block, way, own);
+    if (leaf.kind === "paragraph" && this.#growth.open === leaf)
+      return this.#inParagraph(leaf, block, way, own);
     return this.#same(leaf);
   }
 
@@ -206,7 +211,9 @@ export class Settlement {
     leaf.text = leaf.text.slice(cut);
     const at = this.#lineStarts[block.start + lines + (fence || goesOn ? 1 : 0)] ?? 0;
     if (goesOn) return move(anchor, at);
-    const prefix = fence ? anchors.insideFence(way.openers, block, way.indent) : anchors.insideCode(way.openers);
+    const prefix = fence
+      ? anchors.insideFence(way.openers, block, way.indent)
+      : anchors.insideCode(way.openers);
     return move({ ...way, ghost: false, leaf, prefix }, at);
   }
 
@@ -223,7 +230,10 @@ export class Settlement {
     const at = this.#lineStarts[Math.max(after + 1, goesOn ? 0 : block.start + 2)] ?? 0;
     if (goesOn) return move(anchor, Math.max(at, anchor.prefix.length));
     const { aligns } = block;
-    return move({ ...way, ghost: false, leaf: table, aligns, prefix: anchors.insideTable(way.openers, aligns) }, at);
+    return move(
+      { ...way, ghost: false, leaf: table, aligns, prefix: anchors.insideTable(way.openers, aligns) },
+      at,
+    );
   }
 
   /**
@@ -239,7 +249,10 @@ export class Settlement {
     const skipped = anchor.leaf === leaf ? 0 : taskLength(leaf, text);
     const { margin, after, limit } = this.#seams;
     const tail = text.slice(skipped);
-    const seam = tail.length < after + margin ? null : seamIn(tail, { after: Math.max(after, BOX), before: tail.length - margin, limit }, env);
+    const seam =
+      tail.length < after + margin
+        ? null
+        : seamIn(tail, { after: Math.max(after, BOX), before: tail.length - margin, limit }, env);
     if (!seam) return this.#same(leaf);
     leaf.children = [...seam.spans, ...this.#growth.spansBehind(tail.slice(seam.at))];
     leaf.done = seam.spans.length;

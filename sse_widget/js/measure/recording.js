@@ -14,8 +14,6 @@ import { Histogram } from "./histogram.js";
 /** A reader notices when text stands still for this long (ms). */
 export const STALL_MS = 1000;
 const MOST_MARKS = 512;
-/** Why a connection is left that nobody has cut: another one is opened at once, and loses nothing. */
-const MEANT = ["heartbeat", "switch"];
 const LIVE = ["connecting", "open", "waiting"];
 
 /** One run at a time; another question begins anew. Times are ms of `now`, lengths grapheme clusters. */
@@ -35,8 +33,6 @@ export class Recording {
   reconnects = 0;
   /** Where no text appeared for longer than STALL_MS. @type {Span[]} */
   stalls = [];
-  /** Grows with everything that is recorded. */
-  version = 0;
   #now;
   #segment;
   #question = "";
@@ -123,7 +119,6 @@ export class Recording {
   clear() {
     this.#text = emptyText((text) => this.#segment(text));
     this.stalls = [];
-    this.version += 1;
   }
 
   /** @param {string} text a delta @param {boolean} atOnce whether it is old */
@@ -135,7 +130,6 @@ export class Recording {
     log.delivered.add(nowMs, log.deliveredChars.chars);
     log.waiting.push({ atMs: nowMs, units: log.deliveredUnits, chars: log.deliveredChars.chars, atOnce });
     if (!atOnce) log.deliveries = onward(log.deliveries, nowMs, log.deliveredChars.chars, log.deliveredGaps);
-    this.version += 1;
   }
 
   /** @param {string} text what has newly appeared on the screen */
@@ -151,7 +145,6 @@ export class Recording {
     for (const delta of log.waiting.splice(0, next < 0 ? log.waiting.length : next)) {
       if (!delta.atOnce) log.displays = onward(log.displays, nowMs, delta.chars, log.displayedGaps);
     }
-    this.version += 1;
   }
 
   /** @param {{event: string}} event */
@@ -159,7 +152,6 @@ export class Recording {
     if (event !== "ping") return;
     this.pings += 1;
     keep(this.pingsMs, this.#now());
-    this.version += 1;
   }
 
   beat() {}
@@ -169,7 +161,6 @@ export class Recording {
     const nowMs = this.#now();
     const lost = this.#state === "open" && ["waiting", "connecting", "interrupted"].includes(state);
     this.#state = state;
-    this.version += 1;
     if (lost) this.#lost(nowMs, detail.reason);
     else if (state === "open") this.#opened(nowMs);
     if (LIVE.includes(state)) this.endedMs = null;
@@ -178,7 +169,8 @@ export class Recording {
 
   /** @param {number} nowMs @param {string} [reason] */
   #lost(nowMs, reason) {
-    if (!MEANT.includes(reason ?? "")) this.cuts += 1;
+    // A connection is also left on purpose, for another heartbeat or another way.
+    if (this.#state !== "connecting" || reason === "restart") this.cuts += 1;
     keep(this.outages, { fromMs: nowMs, untilMs: null });
   }
 

@@ -1,31 +1,44 @@
 /** The page that the standalone server serves: the same panel, on the published sse.js alone. */
+import { Knobs } from "../knobs/knobs.js";
+import { Recording } from "../measure/recording.js";
 import { beside, Parts } from "../parts.js";
 import { Reading } from "../reading.js";
-import { AdaptiveTypewriter, SSEConsumer } from "../sse.js";
-import { answerView } from "../view/answer.js";
+import { AdaptiveTypewriter, openStream } from "../sse.js";
+import { Store } from "../store.js";
+import { Tuning } from "../tuning.js";
+import { answerTypewriter } from "../view/answer.js";
+import { segmentGraphemes } from "../view/graphemes.js";
 import { Panel } from "../view/panel.js";
 
 /** @typedef {import("../reading.js").Place} Place */
 
 const RUN = /^#([0-9a-f]{32})$/;
 const QUESTION = "sse-widget:question";
+const KNOBS = "sse-widget:knobs";
 const { signal } = new AbortController();
 
 const lang = chosenLang();
 document.documentElement.lang = lang;
 document.documentElement.dir = lang === "ar" ? "rtl" : "ltr";
 
+const store = new Store(() => sessionStorage);
 const reading = new Reading();
+const recording = new Recording({ now: () => performance.now(), segment: segmentGraphemes });
+reading.listen(recording, signal);
+const knobs = remembered();
 const parts = new Parts(beside(import.meta.url));
 const root = /** @type {HTMLElement} */ (document.getElementById("panel"));
 new Panel(root, {
   reading,
+  recording,
+  knobs,
+  tuning: new Tuning(knobs, reading, signal),
+  parts,
   ask,
   lang,
   signal,
   draft: { text: "", focused: true },
-  typewriter: (element) =>
-    new AdaptiveTypewriter(element, { view: answerView(element, { markdown: true, lang, parts }) }),
+  typewriter: (element) => answerTypewriter(AdaptiveTypewriter, element, { knobs, lang, parts, signal }),
 });
 addEventListener("hashchange", attach);
 attach();
@@ -35,7 +48,7 @@ function ask(question) {
   if (reading.live) reading.stop();
   const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
   reading.follow(question, (place) => {
-    const consumer = consumerAt("chat", { ...place, body: { q: question }, key });
+    const consumer = consumerAt("chat", { ...place, body: { q: question, ...knobs.params }, key });
     return consumer.onHello(() => remember(question, consumer.streamId));
   });
 }
@@ -44,7 +57,7 @@ function ask(question) {
 function attach() {
   const streamId = RUN.exec(location.hash)?.[1];
   if (!streamId || streamId === reading.streamId) return;
-  const question = sessionStorage.getItem(`${QUESTION}:${streamId}`) ?? "";
+  const question = store.getItem(`${QUESTION}:${streamId}`) ?? "";
   reading.follow(question, (place) => consumerAt(`runs/${streamId}`, place), { snapshot: true });
 }
 
@@ -52,14 +65,26 @@ function attach() {
 function remember(question, streamId) {
   // One that was left while it was asked says so late.
   if (streamId !== reading.streamId) return;
-  sessionStorage.setItem(`${QUESTION}:${streamId}`, question);
+  store.setItem(`${QUESTION}:${streamId}`, question);
   history.replaceState(null, "", `#${streamId}`);
 }
 
 /** @param {string} route @param {import("../consumer.js").ConsumerOptions} options */
 function consumerAt(route, options) {
   const url = new URL(`api/v1/stream/${route}`, document.baseURI);
-  return new SSEConsumer(url, { ...options, headers: { "Accept-Language": lang } });
+  return openStream(url, { ...options, headers: { "Accept-Language": lang } });
+}
+
+/** The knobs as they were left, before a reload. */
+function remembered() {
+  const kept = new Knobs();
+  try {
+    kept.set(JSON.parse(store.getItem(KNOBS) ?? "{}"));
+  } catch {
+    // Whatever else was kept there is no set of knobs.
+  }
+  kept.listen(() => store.setItem(KNOBS, JSON.stringify(kept.values)), signal);
+  return kept;
 }
 
 /** `?lang=` of the address, else the browser's. */

@@ -75,7 +75,9 @@ const LANGUAGES = [
   [dockerFile, "dockerfile docker containerfile"],
 ];
 const BY_NAME = new Map(
-  LANGUAGES.flatMap(([parser, names]) => names.split(" ").map((name) => /** @type {const} */ ([name, parser]))),
+  LANGUAGES.flatMap(([parser, names]) =>
+    names.split(" ").map((name) => /** @type {const} */ ([name, parser])),
+  ),
 );
 
 /** A longer line stays plain, UTF-16 units. */

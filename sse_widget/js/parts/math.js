@@ -82,7 +82,9 @@ function setVariant(element) {
   const variant = element.getAttribute("mathvariant");
   const alphabet = variant && ALPHABETS[variant];
   if (!alphabet || element.children.length) return;
-  element.textContent = [...element.textContent].map((letter) => lettered(variant, alphabet, letter)).join("");
+  element.textContent = [...element.textContent]
+    .map((letter) => lettered(variant, alphabet, letter))
+    .join("");
   element.setAttribute("mathvariant", "normal");
 }
 

@@ -91,6 +91,7 @@ export class Relay {
   transport(streamId, { after = 0, snapshot = false } = {}) {
     return {
       name: "relay",
+      awaits: "kernel_awaited",
       place: { streamId, after, lastEventId: after ? eventId(streamId, after) : "", snapshot },
       logged: true,
       repeatable: true,

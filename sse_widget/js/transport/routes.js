@@ -71,8 +71,10 @@ export function verdict({ route, base }, tried, node, facts) {
   if (status === 0) return unanswered(base, hidden, facts);
   if (status === 403) return route === "proxy" ? "proxy_refused" : "forbidden";
   if (status !== 200) return route === "proxy" ? "proxy_missing" : "no_server";
-  // A server of the same kind is still another one: of another kernel, or of the reader's own computer.
-  return tried.node && tried.node === node ? "" : "other_server";
+  // Another server of ours is still another one: of another kernel, or of the reader's own computer. Behind an address
+  // far away several may share their runs.
+  const same = tried.node === node || (route === "url" && !isLoopback(base));
+  return tried.node && same ? "" : "other_server";
 }
 
 /**

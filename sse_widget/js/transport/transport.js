@@ -21,6 +21,7 @@
  * @typedef {object} Transport
  * @property {string} name sse, websocket, poll or relay
  * @property {Place} place
+ * @property {string} [awaits] code of what a reader is told while it connects, if not that it does
  * @property {boolean} logged whether the server is known to be ours, where the same key is the same run
  * @property {boolean} repeatable whether the first request may be sent again once it was answered
  * @property {(opening: Opening, sink: Sink) => () => void} open returns the function that drops the connection

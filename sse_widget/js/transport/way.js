@@ -6,6 +6,9 @@ import { eventId } from "../protocol/events.js";
 /** @typedef {import("./transport.js").Opening} Opening */
 /** @typedef {import("./transport.js").Transport} Transport */
 
+/** Ways that are said, since nothing else shows them. @type {Partial<Record<import("./routes.js").Route, string>>} */
+const SAID = { proxy: "by_proxy", colab: "by_colab" };
+
 /** @implements {Transport} */
 export class WayTransport {
   name = "sse";
@@ -15,6 +18,8 @@ export class WayTransport {
   #along;
   /** @type {Transport | null} the one that was opened last */
   #transport = null;
+  /** @type {Found | null} its way */
+  #found = null;
 
   /**
    * @param {string} streamId
@@ -29,17 +34,23 @@ export class WayTransport {
     this.#along = along;
   }
 
+  get awaits() {
+    return this.#transport?.awaits ?? "";
+  }
+
   /** @param {Opening} opening @param {Sink} sink */
   open(opening, sink) {
     const left = new AbortController();
     let drop = () => {};
     this.#ladder.find().then((found) => {
       if (left.signal.aborted) return;
-      const transport = this.#along(found);
-      this.#transport = transport;
-      sink.via(transport.name, found.reason);
+      const transport = this.#on(found);
+      const via = (/** @type {string} */ name, /** @type {string} */ reason) =>
+        sink.via(name, reason || found.reason || (SAID[found.route] ?? ""));
+      via(transport.name, "");
       drop = transport.open(opening, {
         ...sink,
+        via,
         failed: (reason) => {
           this.#ladder.doubt();
           sink.failed(reason);
@@ -64,5 +75,12 @@ export class WayTransport {
 
   async #current() {
     return this.#transport ?? this.#along(await this.#ladder.find());
+  }
+
+  /** One transport for each way that is found: it remembers what it has met there. @param {Found} found */
+  #on(found) {
+    if (!this.#transport || this.#found !== found) this.#transport = this.#along(found);
+    this.#found = found;
+    return this.#transport;
   }
 }

@@ -1,30 +1,43 @@
-/** The whole of what a reader sees and touches: ask box, answer, status, buttons. */
+/** The whole of what a reader sees and touches: ask box, answer, status, knobs, timeline. */
+import { NUMBERS } from "../knobs/specs.js";
 import { AskBox } from "./ask.js";
 import { element } from "./element.js";
-import { Heartbeat } from "./heartbeat.js";
+import { Fold } from "./fold.js";
+import { Foot } from "./foot.js";
+import { keepKeys } from "./keys.js";
+import { KnobsView } from "./knobs.js";
 import { EndFollower } from "./scroll.js";
-import { StatusLine } from "./status.js";
+import { timelineFold } from "./timeline_fold.js";
 import { wordsIn } from "./words.js";
 
 /** @typedef {import("./typewriter.js").AdaptiveTypewriter} AdaptiveTypewriter */
 /** @typedef {import("../reading.js").Reading} Reading */
 /** @typedef {import("../reading.js").Standing} Standing */
+/** @typedef {{text: string, focused: boolean, knobs?: boolean}} Draft what is typed into the ask box, and whether the knobs are unfolded */
 /**
  * @typedef {object} PanelOptions
  * @property {Reading} reading
+ * @property {import("../measure/recording.js").Recording} recording of that reading
+ * @property {import("../knobs/knobs.js").Knobs} knobs
+ * @property {import("./knobs.js").Tuning} tuning
+ * @property {import("../parts.js").Parts} parts
  * @property {(question: string) => void} ask
+ * @property {boolean} [askBox] whether there is a box to ask in
  * @property {(element: HTMLElement) => AdaptiveTypewriter} typewriter
- * @property {{text: string, focused: boolean}} draft what is typed into the ask box, kept over views
+ * @property {Draft} draft kept over views
  * @property {string} lang a language tag
  * @property {AbortSignal} signal ends it
  */
+
+const SLIDERS =
+  "M2.5 4.5h6M12 4.5h1.5M2.5 11.5H4M7.5 11.5h6M8.5 4.5a1.75 1.75 0 1 0 3.5 0 1.75 1.75 0 1 0-3.5 0M4 11.5a1.75 1.75 0 1 0 3.5 0 1.75 1.75 0 1 0-3.5 0";
 
 /** One view of a reading. Several can show the same one, each at its own pace. */
 export class Panel {
   #reading;
   #typewriter;
-  #status;
-  #heartbeat;
+  #box;
+  #foot;
   #scroll;
   #parts;
 
@@ -32,49 +45,54 @@ export class Panel {
    * @param {HTMLElement} root the panel is appended to it
    * @param {PanelOptions} options
    */
-  constructor(root, { reading, ask, typewriter, draft, lang, signal }) {
+  constructor(root, options) {
+    const { reading, ask, askBox = true, typewriter, draft, knobs, lang, signal } = options;
     const said = wordsIn(lang);
-    const box = new AskBox(said.words, draft, ask, signal);
     this.#reading = reading;
     this.#parts = parts(said.words);
-    root.append(this.#section(said, box));
+    this.#box = new AskBox(said.words, draft, ask, signal).element;
+    this.#box.hidden = !askBox;
+    const folds = [knobsFold(options, said.words), timelineFold(options, said)];
+    this.#foot = new Foot(reading, said, {
+      folds: folds.map(({ button }) => button),
+      copyText: () => reading.text,
+      signal,
+    });
+    const section = this.#section(said, folds);
+    root.append(section);
+    keepKeys(section, signal);
     this.#scroll = new EndFollower(this.#parts.answer, signal);
-    this.#status = new StatusLine(this.#parts.status, said.lang, signal);
-    this.#heartbeat = new Heartbeat(this.#parts.dot, reading, said.words, signal);
     this.#typewriter = typewriter(this.#parts.text).onPaint(({ shown }) => {
       // A view that ends shows the rest to nobody.
       if (!signal.aborted) this.#painted(shown);
     });
+    knobs.listen(() => this.#typewriter.update(knobs.pace), signal);
     this.#listen(signal);
     this.#catchUp();
   }
 
-  /** @param {Partial<import("../pacing/pace.js").PacerOptions>} changes of pace */
-  update(changes) {
-    this.#typewriter.update(changes);
+  /** @param {boolean} shown */
+  showAskBox(shown) {
+    this.#box.hidden = !shown;
   }
 
-  /** @param {ReturnType<typeof wordsIn>} said @param {AskBox} box */
-  #section({ words, lang, dir }, box) {
-    const { question, answer, dot, status, resume, cut, stop, news } = this.#parts;
-    const state = element("div", { className: "ssew-state" }, dot, status);
-    const foot = element("div", { className: "ssew-foot" }, state, resume, cut, stop);
+  /** @param {ReturnType<typeof wordsIn>} said @param {Fold[]} folds */
+  #section({ words, lang, dir }, folds) {
+    const { question, answer, news } = this.#parts;
     const values = { className: "ssew", lang, dir, role: "group", "aria-label": words.panel };
-    return element("section", values, box.element, question, answer, foot, news);
+    const regions = folds.map(({ region }) => region);
+    return element("section", values, this.#box, question, answer, this.#foot.element, ...regions, news);
   }
 
   /** @param {AbortSignal} signal */
   #listen(signal) {
-    const { resume, cut, stop } = this.#parts;
-    resume.addEventListener("click", () => this.#reading.resume(), { signal });
-    cut.addEventListener("click", () => this.#reading.cut(), { signal });
-    stop.addEventListener("click", () => this.#stop(), { signal });
     this.#reading.listen(
       {
         text: (text, atOnce) => this.#append(text, atOnce),
         clear: () => this.#clear(),
         standing: (standing) => this.#stand(standing),
-        beat: () => this.#heartbeat.beat(),
+        beat: () => this.#foot.beat(),
+        transport: () => this.#foot.way(),
       },
       signal,
     );
@@ -88,16 +106,11 @@ export class Panel {
     this.#stand(standing);
   }
 
-  async #stop() {
-    this.#parts.stop.disabled = true;
-    await this.#reading.stop();
-    this.#parts.stop.disabled = !this.#reading.following;
-  }
-
   /** @param {string} text @param {boolean} atOnce */
   #append(text, atOnce) {
     if (!text) return;
     this.#typewriter.append(text);
+    this.#foot.filled();
     if (atOnce) this.#typewriter.flush();
   }
 
@@ -109,27 +122,23 @@ export class Panel {
 
   /** @param {number} shown */
   #painted(shown) {
-    this.#reading.shown = Math.max(this.#reading.shown, shown);
+    this.#reading.painted(shown);
     this.#scroll.follow();
   }
 
   /** @param {Standing} standing */
   #stand(standing) {
-    const { question, answer, dot, resume, cut, stop, news } = this.#parts;
+    const { question, answer, news } = this.#parts;
     const { state } = standing;
-    const { live, over, following, resumable } = this.#reading;
-    this.#status.show(standing);
+    const { live, over } = this.#reading;
+    this.#foot.show(standing);
     question.textContent = this.#reading.question;
     if (live) answer.setAttribute("aria-busy", "true");
-    dot.setAttribute("data-state", state);
     answer.setAttribute("data-state", state);
-    resume.hidden = !resumable;
-    cut.disabled = !following;
-    stop.disabled = !following;
     if (over) this.#finish();
     if (over || state === "waiting") {
       // Once, and whole: a live region that hears every delta would read them over each other.
-      news.textContent = state === "done" ? this.#reading.text : this.#status.text(standing);
+      news.textContent = state === "done" ? this.#reading.text : this.#foot.text(standing);
     }
   }
 
@@ -138,6 +147,23 @@ export class Panel {
     await this.#typewriter.finished;
     if (!this.#reading.live) this.#parts.answer.setAttribute("aria-busy", "false");
   }
+}
+
+/** @param {PanelOptions} options @param {import("./words.js").Words} words */
+function knobsFold({ draft, knobs, tuning, reading, signal }, words) {
+  const view = new KnobsView({ knobs, numbers: NUMBERS, tuning, reading, words, signal });
+  const fold = new Fold({
+    label: words.knobs,
+    drawing: SLIDERS,
+    region: view.element,
+    open: draft.knobs ?? false,
+    hear: (open) => {
+      draft.knobs = open;
+      fold.open(open);
+    },
+    signal,
+  });
+  return fold;
 }
 
 /** @param {import("./words.js").Words} words */
@@ -158,15 +184,6 @@ function parts(words) {
       },
       text,
     ),
-    dot: element("span", { className: "ssew-dot", role: "img" }),
-    status: element("span", { className: "ssew-status", dir: "auto" }),
-    resume: element(
-      "button",
-      { className: "ssew-button ssew-main", type: "button", hidden: true },
-      words.resume,
-    ),
-    cut: element("button", { className: "ssew-button", type: "button" }, words.cut),
-    stop: element("button", { className: "ssew-button ssew-main", type: "button" }, words.stop),
     news: element("div", { className: "ssew-unseen", role: "status", "aria-live": "polite" }),
   };
 }

@@ -39,6 +39,11 @@ export class StatusLine {
     }
   }
 
+  /** @param {string} code why the stream takes another way */
+  reason(code) {
+    return say(code, this.#lang);
+  }
+
   /**
    * @param {Standing} standing
    * @returns {string}

@@ -54,8 +54,10 @@ class ListBoxes extends Boxes {
   opened(box, list) {
     list.setAttribute("role", "list");
     box.setAttribute("role", "none");
-    for (const item of [...list.children, ...box.children]) if (item.localName === "li") item.setAttribute("role", "listitem");
-    for (const item of list.lastElementChild?.children ?? []) if (item.localName === "li") item.setAttribute("role", "listitem");
+    for (const item of [...list.children, ...box.children])
+      if (item.localName === "li") item.setAttribute("role", "listitem");
+    for (const item of list.lastElementChild?.children ?? [])
+      if (item.localName === "li") item.setAttribute("role", "listitem");
   }
 }
 

@@ -36,7 +36,12 @@ export class Code {
     const label = element("figcaption", {}, element("span", {}, info || words.code), copy);
     const values = { tabIndex: 0, role: "region", "aria-label": info ? words.codeIn(info) : words.code };
     this.#body.append(this.#box);
-    this.element = element("figure", { className: "ssew-code", dir: "ltr" }, label, element("pre", values, this.#body));
+    this.element = element(
+      "figure",
+      { className: "ssew-code", dir: "ltr" },
+      label,
+      element("pre", values, this.#body),
+    );
     if (info) this.#colour(info);
   }
 

@@ -7,8 +7,13 @@ const NOT_COUNTED = "code, figure, math, [dir=ltr]";
 
 /** @param {Element} element @returns {"ltr" | "rtl" | null} null while it has no letter */
 export function directionIn(element) {
-  const walker = element.ownerDocument.createTreeWalker(element, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT, (node) =>
-    node instanceof Element && node.matches(NOT_COUNTED) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT,
+  const walker = element.ownerDocument.createTreeWalker(
+    element,
+    NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT,
+    (node) =>
+      node instanceof Element && node.matches(NOT_COUNTED)
+        ? NodeFilter.FILTER_REJECT
+        : NodeFilter.FILTER_ACCEPT,
   );
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const letter = node instanceof Text ? LETTER.exec(node.data)?.[0] : undefined;

@@ -34,7 +34,8 @@ export function elementFor(node) {
   if (["paragraph", "heading", "cell"].includes(node.kind)) made.dir = "auto";
   if (node.kind === "literal") made.dir = "ltr";
   if (node.kind === "cell" && node.display) made.setAttribute("scope", "col");
-  if (node.kind === "list" && node.ordered && node.level !== 1) made.setAttribute("start", String(node.level));
+  if (node.kind === "list" && node.ordered && node.level !== 1)
+    made.setAttribute("start", String(node.level));
   return refresh(made, node);
 }
 

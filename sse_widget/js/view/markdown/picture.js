@@ -29,7 +29,11 @@ export class Picture {
     const host = hostOf(href);
     if (!host) return this.element.replaceChildren(info);
     const label = this.#setting.words.loadImage(host, info.trim());
-    const button = element("button", { type: "button", className: "ssew-load", "aria-label": label, title: href }, label);
+    const button = element(
+      "button",
+      { type: "button", className: "ssew-load", "aria-label": label, title: href },
+      label,
+    );
     button.addEventListener("click", () => this.#load(href, info), { once: true });
     this.element.replaceChildren(button);
   }

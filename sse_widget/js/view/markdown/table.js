@@ -23,7 +23,12 @@ export class Table extends Branch {
 
   /** @param {Piece} node @param {Setting} setting */
   constructor(node, setting) {
-    const values = { className: "ssew-scroll", tabIndex: 0, role: "region", "aria-label": setting.words.table };
+    const values = {
+      className: "ssew-scroll",
+      tabIndex: 0,
+      role: "region",
+      "aria-label": setting.words.table,
+    };
     super(node, setting, element("div", values));
     this.element.append(this.#table);
   }
@@ -52,7 +57,10 @@ export class Table extends Branch {
   /** Rows become grids, which are no table any more to a screen reader unless they say so. */
   #lengthen() {
     this.#long = true;
-    const widths = Array.from(this.#head.rows[0]?.cells ?? [], (cell) => `${cell.getBoundingClientRect().width}px`);
+    const widths = Array.from(
+      this.#head.rows[0]?.cells ?? [],
+      (cell) => `${cell.getBoundingClientRect().width}px`,
+    );
     this.#table.style.setProperty("--ssew-columns", widths.join(" "));
     this.#table.className = "ssew-long";
     this.#table.setAttribute("role", "table");

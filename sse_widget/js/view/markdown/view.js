@@ -40,7 +40,12 @@ export class MarkdownView {
   constructor(element, { lang = "", parts = null } = {}) {
     const document = element.ownerDocument;
     this.#element = element;
-    this.#setting = { document, parts, make: shownFor, words: wordsIn(lang || document.documentElement.lang).words };
+    this.#setting = {
+      document,
+      parts,
+      make: shownFor,
+      words: wordsIn(lang || document.documentElement.lang).words,
+    };
     element.classList.add("ssew-text", "ssew-markdown");
     element.replaceChildren();
     this.#root = new Branch(this.#source.root, this.#setting, element);

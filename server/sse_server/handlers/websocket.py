@@ -1,0 +1,268 @@
+"""`/api/v1/stream/ws`: many streams on one socket, each delivered as an SSE connection's is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from sse_server.delivery import Delivery, Visit
+from sse_server.errors import ServerError, Words, preferred_lang
+from sse_server.guards.auth import Principal
+from sse_server.guards.validation import read_connection, read_key, read_tuning
+from sse_server.handlers.base import Route, refusing
+from sse_server.handlers.chat import start_run
+from sse_server.handlers.frames import (
+    BadFrameError,
+    Frame,
+    end_message,
+    error_message,
+    events_message,
+    ok_message,
+    read_frame,
+)
+from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
+from sse_widget.protocol.sse import Parser
+
+if TYPE_CHECKING:
+    from sse_server.errors import Lang
+    from sse_server.log.base import StreamInfo
+
+logger = logging.getLogger(__name__)
+
+MAX_STREAMS = 64
+MAX_MESSAGE_BYTES = 4 << 20
+"""A larger message ends the socket; one over the limit of a request's body is answered in words."""
+PING_S = 30.0
+"""A socket that does not answer the protocol's own ping for so long is dead."""
+UNUSED_S = 300.0
+"""How long a socket without a stream is kept."""
+GOING_AWAY = 1001
+TAKEN = Words("its ref carries a stream already", "المرجع ref مستعمل لبث آخر")
+NOBODY = Principal(None, rights=frozenset())
+
+
+class SocketHandler(Route, WebSocketHandler):
+    """One socket. A request without credentials is let in where its frames bring tickets of their own."""
+
+    ping_interval = PING_S
+    ping_timeout = PING_S
+    max_message_size = MAX_MESSAGE_BYTES
+
+    def initialize(self, services: Any) -> None:
+        """Take the services of this server."""
+        super().initialize(services)
+        self._streams: dict[str, asyncio.Task[None]] = {}
+        self._unused: asyncio.TimerHandle | None = None
+        self._wire: IOStream | None = None
+
+    def identify(self, authorization: str, ticket: str) -> Principal:
+        """Return who these credentials are: nobody, when there are none at all."""
+        try:
+            return super().identify(authorization, ticket)
+        except ServerError:
+            if authorization or ticket:
+                raise
+            return NOBODY
+
+    def check_origin(self, origin: str) -> bool:  # noqa: ARG002 - Tornado's signature
+        """Accept: `prepare` has refused foreign pages before this is asked."""
+        return True
+
+    @refusing
+    async def get(self, *arguments: str) -> None:
+        """Become a WebSocket."""
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            raise ServerError("upgrade_required")
+        await super().get(*arguments)
+
+    def open(self, *_: str) -> None:
+        """Take the socket into the books."""
+        if self.ws_connection is None:
+            return
+        self._wire = self.ws_connection.stream
+        self.set_nodelay(True)
+        self.services.sockets.add(self)
+        self.services.counters.sockets += 1
+        self._watch_use()
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Obey one frame; the next is read when this one is answered."""
+        try:
+            await self._answer(message)
+        except (WebSocketClosedError, StreamClosedError):
+            return
+        except TimeoutError:
+            self._drop()
+
+    async def _answer(self, message: str | bytes) -> None:
+        ref, lang = "", ""
+        try:
+            frame = read_frame(message)
+            ref, lang = frame.ref, frame.lang
+            await self._obey(frame)
+        except BadFrameError as error:
+            await self._refuse(error.ref, error, error.lang)
+        except ServerError as error:
+            await self._refuse(ref, error, lang)
+        except (WebSocketClosedError, StreamClosedError, TimeoutError):
+            raise
+        except Exception:
+            logger.exception("a frame of a WebSocket failed")
+            await self._refuse(ref, ServerError("internal"), lang)
+
+    async def _refuse(self, ref: str, error: ServerError, accept_language: str) -> None:
+        await self._send(error_message(ref, error, self._lang(accept_language)))
+
+    def _lang(self, accept_language: str) -> Lang:
+        return preferred_lang(accept_language) if accept_language else self.lang
+
+    async def _obey(self, frame: Frame) -> None:
+        match frame.op:
+            case "start":
+                await self._start(frame)
+            case "attach":
+                await self._attach(frame)
+            case "stop" | "tune":
+                await self._send(ok_message(frame.ref, await self._order(frame)))
+            case "leave":
+                await self._leave(frame.ref)
+            case "ping":
+                await self._send(ok_message(frame.ref, {"ts": time.time(), "node": self.services.node}))
+
+    async def _start(self, frame: Frame) -> None:
+        fields = {**frame.body, **frame.place()}
+        connection = read_connection(fields)
+        principal = self._principal(frame)
+        self._check_room(frame.ref)
+        key = read_key(frame.key or frame.body.get("key", ""))
+        stream_id, created = await start_run(self.services, principal, fields, key, self._lang(frame.lang))
+        info = await self.services.runs.info(stream_id, principal.name)
+        await self._follow(frame.ref, info, Visit(0, not created, once=connection.once), connection.heartbeat_s)
+
+    async def _attach(self, frame: Frame) -> None:
+        connection = read_connection(frame.place())
+        self._check_room(frame.ref)
+        info = await self._find(frame, "read")
+        visit = Visit(connection.after or 0, connection.after is not None, connection.snapshot)
+        await self._follow(frame.ref, info, visit, connection.heartbeat_s)
+
+    async def _order(self, frame: Frame) -> dict[str, Any]:
+        """Stop or tune a run; return what the HTTP route answers."""
+        info = await self._find(frame, frame.op)
+        runs = self.services.runs
+        if frame.op == "stop":
+            if not info.ended:
+                await runs.stop(info.stream_id)
+            return {"stream_id": info.stream_id, "status": "ended" if info.ended else "stopping"}
+        changes = read_tuning(frame.changes)
+        if not info.ended:
+            await runs.tune(info.stream_id, changes)
+        return {"stream_id": info.stream_id, "status": "ended" if info.ended else "tuned", "changes": changes}
+
+    async def _leave(self, ref: str) -> None:
+        stream = self._streams.pop(ref, None)
+        if stream is not None:
+            stream.cancel()
+            await asyncio.wait({stream})
+        await self._send(end_message(ref))
+
+    def _principal(self, frame: Frame) -> Principal:
+        if frame.ticket:
+            return self.services.gate.principal("", frame.ticket)
+        if self.principal is NOBODY:
+            raise ServerError("unauthorized")
+        return self.principal
+
+    async def _find(self, frame: Frame, right: str) -> StreamInfo:
+        principal = self._principal(frame)
+        principal.require(right, frame.stream_id)
+        return await self.services.runs.info(frame.stream_id, principal.name)
+
+    def _check_room(self, ref: str) -> None:
+        if ref in self._streams:
+            # Under the ref itself it would be taken for the end of that stream.
+            raise BadFrameError(TAKEN)
+        if len(self._streams) >= MAX_STREAMS:
+            raise ServerError("too_many_streams", limit=MAX_STREAMS)
+
+    async def _follow(self, ref: str, info: StreamInfo, visit: Visit, heartbeat_s: float | None) -> None:
+        if visit.finds_nothing(info):
+            await self._send(end_message(ref, 204))
+            return
+        self._streams[ref] = asyncio.create_task(self._deliver(ref, info, visit, heartbeat_s))
+        self._watch_use()
+
+    async def _deliver(self, ref: str, info: StreamInfo, visit: Visit, heartbeat_s: float | None) -> None:
+        services = self.services
+        services.counters.opened()
+        try:
+            delivery = Delivery(
+                services.log,
+                partial(self._write_events, ref, info.stream_id),
+                services.counters,
+                heartbeat_s=heartbeat_s or services.config.heartbeat_s,
+                send_timeout_s=services.config.send_timeout_s,
+            )
+            try:
+                await delivery.follow(info, visit, services.node)
+            except (UnknownStreamError, ExpiredStreamError, TrimmedStreamError):
+                logger.info("stream %s was dropped while it was read", info.stream_id)
+            self._streams.pop(ref, None)
+            await self._send(end_message(ref))
+        except (WebSocketClosedError, StreamClosedError):
+            return
+        except TimeoutError:
+            self._drop()
+        except Exception:
+            logger.exception("stream %s could not be delivered", info.stream_id)
+            self._drop()
+        finally:
+            services.counters.closed()
+            self._streams.pop(ref, None)
+            self._watch_use()
+
+    async def _write_events(self, ref: str, stream_id: str, data: bytes) -> None:
+        await self._write(events_message(ref, stream_id, Parser().feed(data)))
+
+    async def _send(self, message: bytes) -> None:
+        async with asyncio.timeout(self.services.config.send_timeout_s):
+            await self._write(message)
+
+    async def _write(self, message: bytes) -> None:
+        # A reader that is given up leaves its write behind: Tornado's own callback fails when that is cancelled.
+        writing = self.write_message(message)
+        writing.add_done_callback(lambda done: done.exception())
+        await asyncio.shield(writing)
+
+    def _watch_use(self) -> None:
+        """Have the socket closed when it carries nothing for long."""
+        if self._unused is not None:
+            self._unused.cancel()
+            self._unused = None
+        if not self._streams and self in self.services.sockets:
+            self._unused = asyncio.get_running_loop().call_later(UNUSED_S, self.leave)
+
+    def leave(self) -> None:
+        """Say goodbye and close."""
+        self.close(GOING_AWAY)
+        self._drop()
+
+    def _drop(self) -> None:
+        """End a socket whose reader stays behind, or for good; the client resumes each of its streams."""
+        if self._wire is not None:
+            self._wire.close()
+
+    def on_close(self) -> None:
+        """Stop delivering; the runs go on."""
+        if self in self.services.sockets:
+            self.services.sockets.discard(self)
+            self.services.counters.sockets -= 1
+        for stream in self._streams.values():
+            stream.cancel()
+        self._watch_use()
