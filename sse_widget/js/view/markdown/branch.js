@@ -1,4 +1,5 @@
 /** Elements whose children come and change while an answer is written. */
+import { boxesFor } from "./boxes.js";
 import { directionIn } from "./direction.js";
 import { elementFor, refresh, TAKES } from "./elements.js";
 
@@ -23,12 +24,14 @@ export class Branch {
   #kind;
   #setting;
   #directed;
+  #boxes;
 
   /** @param {Piece} node @param {Setting} setting @param {HTMLElement} [element] */
   constructor(node, setting, element = elementFor(node)) {
     this.#kind = node.kind;
     this.#setting = setting;
     this.#directed = !DIRECTED.has(node.kind);
+    this.#boxes = boxesFor(node.kind);
     this.element = element;
   }
 
@@ -47,13 +50,13 @@ export class Branch {
       this.#showAt(i, child);
     });
     for (const { element } of this.children.splice(children.length)) element.remove();
-    this.children.splice(0, done);
+    for (const { element } of this.children.splice(0, done)) this.#boxes?.settled(element, this.element);
     this.#direct();
   }
 
   /** @param {Shown} shown whose element is new */
   place(shown) {
-    this.element.append(shown.element);
+    (this.#boxes?.last ?? this.element).append(shown.element);
   }
 
   /** @param {number} i @param {Piece} node */
