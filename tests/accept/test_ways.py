@@ -14,11 +14,14 @@ from playwright.sync_api import expect
 
 from rig import faults
 from rig.nginx import nginx, proxy
+from sse_server.app import static_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
+
+    from rig.browser import Lab
 
 LIMIT_MS = 60_000
 MODEL = "synthetic:tokens=90,rate=20,lang=mixed,seed=4"
@@ -156,3 +159,28 @@ def test_more_streams_than_connections_in_two_tabs(standalone: str, chromium: Br
     assert ways.count("sse") == 4
     assert set(ways) == {"sse", "poll" if blocked else "websocket"}
     assert runs_started(standalone) == before + 12
+
+
+IN_LAB = """
+async ({sse, base, xsrf}) => {
+  const {WebSocketConsumer} = await import(URL.createObjectURL(new Blob([sse], {type: "text/javascript"})));
+  const model = "synthetic:tokens=100000,rate=100";
+  const consumer = new WebSocketConsumer(`${base}/sse-widget/api/v1/stream/chat`, {
+    body: {q: "?", model}, headers: {"X-XSRFToken": xsrf},
+  });
+  const heard = (name) => new Promise((resolve) => consumer.on(name, resolve));
+  const outcome = consumer.connect();
+  await heard("delta");
+  const tuned = await consumer.tune({chunk_tokens: 1});
+  const stopped = await consumer.stop();
+  return {tuned, stopped, state: await outcome, error: consumer.error};
+}
+"""
+
+
+def test_a_websocket_of_jupyters_extension_by_the_pages_own_login(lab: Lab, fresh_page: Page) -> None:
+    fresh_page.goto(f"{lab.url}/lab?token={lab.token}")
+    cookies = {cookie["name"]: cookie["value"] for cookie in fresh_page.context.cookies()}
+    given = {"sse": (static_folder() / "sse.js").read_text("utf-8"), "base": lab.url, "xsrf": cookies["_xsrf"]}
+    told = fresh_page.evaluate(IN_LAB, given)
+    assert told == {"tuned": True, "stopped": True, "state": "stopped", "error": None}
