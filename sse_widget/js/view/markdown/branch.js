@@ -36,7 +36,9 @@ export class Branch {
   }
 
   /** @param {Piece} node */
-  takes({ kind }) {
+  takes({ kind, checked }) {
+    const isTask = this.element.localName === "label";
+    if (isTask !== (kind === "paragraph" && checked !== null)) return false;
     return kind === this.#kind || (TAKES[this.#kind]?.includes(kind) ?? false);
   }
 
@@ -44,6 +46,7 @@ export class Branch {
   show(node) {
     const { children, done, kind } = node;
     this.#kind = kind;
+    if (node.source) this.#setting.waiting.set(node, this);
     this.element = refresh(this.element, node);
     this.#split(children);
     children.forEach((child, i) => {
@@ -52,6 +55,15 @@ export class Branch {
     for (const { element } of this.children.splice(children.length)) element.remove();
     for (const { element } of this.children.splice(0, done)) this.#boxes?.settled(element, this.element);
     this.#direct();
+  }
+
+  /** Shows a node that was final anew. @param {Piece} node */
+  renew(node) {
+    const box = this.element.querySelector(":scope > input");
+    this.element.replaceChildren(...(box ? [box] : []));
+    this.children = [];
+    this.#boxes = boxesFor(node.kind);
+    this.show(node);
   }
 
   /** @param {Shown} shown whose element is new */
