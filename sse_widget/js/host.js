@@ -45,7 +45,7 @@ export function hostOf(model, isGone, signal) {
     signal,
   });
   // A reload ends no signal, and the kernel would go on sending.
-  addEventListener("pagehide", () => relay.hush(), { signal });
+  addEventListener("pagehide", () => relay.leave(), { signal });
   const load = async (/** @type {PartName} */ name) => {
     await named(model, signal);
     return part(name, ladder, relay);

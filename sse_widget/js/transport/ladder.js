@@ -1,5 +1,5 @@
 /** The way from this page to the server: all ways are tried at once, and the best that works is kept for the page. */
-import { permissionOf, probe } from "./probe.js";
+import { ASKED_MS, PROBE_MS, permissionOf, probe } from "./probe.js";
 import { needsPermission, rungs, verdict } from "./routes.js";
 
 /** @typedef {import("./jupyter.js").Server} Server */
@@ -69,6 +69,16 @@ export class Ladder {
     this.#doubtful = true;
   }
 
+  /** Looks, where the kernel is the way, whether a server is reached by now: its port may have been forwarded. */
+  async retry() {
+    if (this.found?.route !== "relay") return;
+    const question = this.#ask();
+    const found = await this.#climb(question);
+    if (!found.server || this.found?.route !== "relay") return;
+    this.#search = { key: JSON.stringify(question), found: Promise.resolve(found) };
+    this.#settle(question, found);
+  }
+
   /** @param {Question} question @param {Found} found */
   #settle({ node, wanted }, found) {
     this.found = found;
@@ -122,7 +132,10 @@ export class Ladder {
     if (refusal) return { route, server: null, reason: refusal };
     const server = await this.#server(rung, facts);
     if (!server) return { route, server: null, reason: "unreachable" };
-    const tried = await probe(server.base.href, server.headers(), network, signal);
+    // The reader who named this way has to find the browser's question, and answer it.
+    const asked = facts.permission === "prompt" && needsPermission(facts.pageUrl, server.base.href);
+    const limitMs = asked ? ASKED_MS : PROBE_MS;
+    const tried = await probe(server.base.href, server.headers(), limitMs, network, signal);
     const reason = verdict(rung, tried, node, facts);
     return { route, server: reason ? null : server, reason };
   }
