@@ -80,6 +80,8 @@ def codes_of_verdicts():
 def test_words_are_there_in_both_languages_with_the_same_places(name):
     said = EVERYTHING[name]
     assert places(said.en) == places(said.ar)
+    assert said.en.count("`") % 2 == said.ar.count("`") % 2 == 0
+    assert "\u200e" not in said.ar, "what is typed stands in backticks, which keep its direction"
     assert said.en.isascii()
     if name.removesuffix("/seen") not in VALUE_ONLY and name not in {"title/websocket", "AT"}:
         assert ARABIC.search(said.ar)
