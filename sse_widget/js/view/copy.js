@@ -1,4 +1,5 @@
 /** The button that copies the answer. */
+import { onPress } from "./button.js";
 import { element, icon } from "./element.js";
 
 const SHEETS =
@@ -25,7 +26,7 @@ export class CopyButton {
       icon(SHEETS),
       this.#label,
     );
-    this.element.addEventListener("click", () => this.#copy(), { signal });
+    onPress(this.element, () => this.#copy(), signal);
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
