@@ -1,18 +1,18 @@
-"""For everyone: what axe-core finds, what the keyboard reaches, what a screen reader hears, in both themes and languages."""
+"""For everyone: what axe-core finds, what the keyboard reaches, and what stays still for those who ask for it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
 
 from rig.axe import violations
 from rig.shots import keep
-from rig.view import LIMIT_MS
+from rig.view import LIMIT_MS, ask_in_box, until_state
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
     from rig.browser import Lab
 
@@ -40,7 +40,7 @@ except sw.SSEWidgetError as error:
 def test_axe_finds_nothing_in_jupyterlab(lab: Lab, chromium: Browser, theme: str, lang: str) -> None:
     """Idle, streaming with its timeline and knobs, done with rich text, failed, interrupted; wide and narrow."""
     lab.set(THEMES, theme=f"JupyterLab {theme}")
-    context = chromium.new_context(viewport={"width": 1100, "height": 3600})
+    context = chromium.new_context(viewport={"width": 1100, "height": 4200})
     page = context.new_page()
     name = f"axe-{theme}-{lang}.ipynb"
     lab.write(name, [WIDGETS.format(lang=lang), ASKS])
@@ -55,7 +55,89 @@ def test_axe_finds_nothing_in_jupyterlab(lab: Lab, chromium: Browser, theme: str
     page.locator(".ssew").nth(4).get_by_role("button", name=CUT[lang]).click()
     expect(dots.nth(4)).to_have_attribute("data-state", "interrupted", timeout=LIMIT_MS)
     context.set_offline(False)
-    keep(page, f"access-{theme}-{lang}")
-    assert violations(page, ".ssew") == []
+    page.locator(".ssew-toggle").first.click()  # the knobs of the first
+    expect(page.locator(".ssew-knobs").first).to_be_visible()
+    for width in (1100, 640):
+        page.set_viewport_size({"width": width, "height": 4200})
+        keep(page, f"access-{theme}-{lang}-{width}")
+        assert violations(page, ".ssew") == []
     context.close()
     lab.set(THEMES, theme="JupyterLab Light")
+
+
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "en-GB"), ("dark", "ar-EG")])
+def test_axe_finds_nothing_in_the_page(standalone: str, chromium: Browser, scheme: Any, locale: str) -> None:
+    context = chromium.new_context(color_scheme=scheme, locale=locale, viewport={"width": 900, "height": 1400})
+    page = context.new_page()
+    page.goto(standalone)
+    page.wait_for_selector(".ssew textarea")
+    assert violations(page) == []
+    for toggle in page.locator(".ssew-toggle").all():
+        toggle.click()
+    ask_in_box(page, "What is a stream?")
+    until_state(page, "open")
+    assert violations(page) == []
+    until_state(page, "done")
+    keep(page, f"access-page-{scheme}-{locale}")
+    assert violations(page) == []
+    ask_in_box(page, "x" * 10_001)
+    until_state(page, "error")
+    page.set_viewport_size({"width": 360, "height": 1800})
+    keep(page, f"access-page-{scheme}-{locale}-narrow")
+    assert violations(page) == []
+    context.close()
+
+
+NAME = """
+() => {
+  const held = document.activeElement;
+  if (!held?.closest('.ssew')) return null;
+  return held.labels?.[0]?.textContent || held.getAttribute('aria-label') || held.textContent;
+}
+"""
+
+
+def tabs(page: Page) -> list[str]:
+    """Press Tab until the focus leaves the widget; return the names of what had it."""
+    names = []
+    while (name := page.evaluate(NAME)) is not None:
+        assert len(names) < 40, names
+        names.append(name)
+        page.keyboard.press("Tab")
+    return names
+
+
+def test_the_keyboard_does_it_all_in_jupyterlab(lab: Lab, fresh_page: Page) -> None:
+    page = fresh_page
+    model = "synthetic:tokens=4000,rate=40"
+    lab.write("keys.ipynb", [f"import sse_widget as sw\nw = sw.StreamWidget(model={model!r})\nw", "1 + 1"])
+    lab.open(page, "keys.ipynb")
+    lab.run(page, 0)
+    box = page.locator(".ssew textarea")
+    box.wait_for(timeout=LIMIT_MS)
+    box.focus()
+    assert tabs(page) == ["Question", "Answer", "Knobs", "Timeline"]
+    box.focus()
+    page.keyboard.type("How long is the sea?")
+    page.keyboard.press("Tab")
+    assert page.evaluate(NAME) == "Ask"
+    page.keyboard.press("Space")
+    until_state(page, "open")
+    assert page.evaluate(NAME) == "Question", "the box has the focus again, since an empty question cannot be sent"
+    expect(page.get_by_role("button", name="Copy")).to_be_enabled()
+    assert tabs(page) == ["Question", "Answer", "Knobs", "Timeline", "Copy", "Cut connection", "Stop"]
+    page.get_by_role("button", name="Stop").focus()
+    page.keyboard.press("Space")
+    until_state(page, "stopped")
+    assert page.evaluate(NAME) == "Stop", "the focus stays where the reader is"
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate(NAME) == "Copy", "Cut is of no use now"
+    page.get_by_role("button", name="Knobs").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.locator(".ssew-knobs")).to_be_hidden()
+    page.keyboard.press("Space")
+    expect(page.locator(".ssew-knobs")).to_be_visible()
+    names = tabs(page)
+    assert names.index("Knobs") < names.index("Tokens a chunk") if "Tokens a chunk" in names else len(names) > 15
+    assert page.locator(".jp-Notebook .jp-Cell").count() == 2, "no key did what it does in a notebook"
