@@ -8,6 +8,8 @@ import msgspec
 
 Verdict = Literal["ok", "warning", "fault", "skipped"]
 Figure = str | float | int
+NO_VALUE = "-"
+"""The figure of something that was not there."""
 
 PROBES = (
     "name",

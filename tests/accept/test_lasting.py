@@ -14,9 +14,8 @@ import pytest
 from nbformat.sign import NotebookNotary
 from playwright.sync_api import expect
 
-from rig.panel import LIMIT_MS, golden, until_shown, until_state
-from rig.seen import until_seen
 from rig.shots import keep
+from rig.view import LIMIT_MS, golden, until_seen, until_shown, until_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable

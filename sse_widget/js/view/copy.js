@@ -1,4 +1,5 @@
 /** The button that copies the answer. */
+import { onPress } from "./button.js";
 import { copied } from "./clipboard.js";
 import { element, icon } from "./element.js";
 
@@ -27,7 +28,7 @@ export class CopyButton {
       icon(SHEETS),
       this.#label,
     );
-    this.element.addEventListener("click", () => this.#copy(), { signal });
+    onPress(this.element, () => this.#copy(), signal);
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 

@@ -7,6 +7,7 @@ import { Foot } from "./foot.js";
 import { keepKeys } from "./keys.js";
 import { KnobsView } from "./knobs.js";
 import { EndFollower } from "./scroll.js";
+import { spoken } from "./spoken.js";
 import { timelineFold } from "./timeline_fold.js";
 import { wordsIn } from "./words.js";
 
@@ -29,6 +30,10 @@ import { wordsIn } from "./words.js";
  * @property {AbortSignal} signal ends it
  */
 
+/** A live region is read when it changes; long after that, nobody waits for it. */
+const NEWS_MS = 10_000;
+/** Fits into four lines of the narrowest panel. */
+const SHORT_QUESTION = 100;
 const SLIDERS =
   "M2.5 4.5h6M12 4.5h1.5M2.5 11.5H4M7.5 11.5h6M8.5 4.5a1.75 1.75 0 1 0 3.5 0 1.75 1.75 0 1 0-3.5 0M4 11.5a1.75 1.75 0 1 0 3.5 0 1.75 1.75 0 1 0-3.5 0";
 
@@ -40,6 +45,10 @@ export class Panel {
   #foot;
   #scroll;
   #parts;
+  /** Whether this view saw the answer being written: nobody asked to hear an old one. */
+  #witness = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #silence;
 
   /**
    * @param {HTMLElement} root the panel is appended to it
@@ -68,6 +77,7 @@ export class Panel {
     });
     knobs.listen(() => this.#typewriter.update(knobs.pace), signal);
     this.#listen(signal);
+    signal.addEventListener("abort", () => clearTimeout(this.#silence));
     this.#catchUp();
   }
 
@@ -128,24 +138,47 @@ export class Panel {
 
   /** @param {Standing} standing */
   #stand(standing) {
-    const { question, answer, news } = this.#parts;
+    const { answer } = this.#parts;
     const { state } = standing;
     const { live, over } = this.#reading;
     this.#foot.show(standing);
-    question.textContent = this.#reading.question;
-    if (live) answer.setAttribute("aria-busy", "true");
+    this.#asked(this.#reading.question);
     answer.setAttribute("data-state", state);
-    if (over) this.#finish();
-    if (over || state === "waiting") {
-      // Once, and whole: a live region that hears every delta would read them over each other.
-      news.textContent = state === "done" ? this.#reading.text : this.#foot.text(standing);
+    if (live) {
+      answer.setAttribute("aria-busy", "true");
+      this.#witness = true;
     }
+    if (over) this.#finish();
+    if (state === "waiting" || (over && state !== "done")) this.#say(this.#foot.text(standing));
+  }
+
+  /** @param {string} text */
+  #asked(text) {
+    const { question } = this.#parts;
+    if (question.textContent === text) return;
+    question.textContent = text;
+    // It may need to be scrolled, also by keyboard; whether it does is not known before it is in the page.
+    if (text.length > SHORT_QUESTION || text.includes("\n")) question.tabIndex = 0;
+    else question.removeAttribute("tabindex");
   }
 
   async #finish() {
+    const { answer, text } = this.#parts;
     this.#typewriter.finish();
     await this.#typewriter.finished;
-    if (!this.#reading.live) this.#parts.answer.setAttribute("aria-busy", "false");
+    if (this.#reading.live) return;
+    answer.setAttribute("aria-busy", "false");
+    // Once, and whole: a live region that hears every delta would read them over each other.
+    if (this.#reading.standing.state === "done") this.#say(spoken(text, this.#reading.text));
+  }
+
+  /** @param {string} said to screen readers; it is taken away again, lest they find it twice when they read on */
+  #say(said) {
+    const { news } = this.#parts;
+    if (!this.#witness) return;
+    news.textContent = said;
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => news.replaceChildren(), NEWS_MS);
   }
 }
 
