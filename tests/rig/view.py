@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from rig.browser import Lab
 
 LIMIT_MS = 60_000
+# marimo shows each widget in a shadow tree.
+_FOUND = """(function find(root) {
+  const found = root.querySelector('.ssew-text');
+  return found ?? [...root.querySelectorAll('*')].map((el) => el.shadowRoot && find(el.shadowRoot)).find(Boolean);
+})(document)"""
 _COPIES = """
 ([want, count]) => {
   const seen = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -56,17 +61,13 @@ def until_state(page: Page, state: str) -> None:
 
 def until_shown(page: Page, characters: int) -> None:
     """Wait until the first view has typed so many characters."""
-    page.wait_for_function(
-        "n => (document.querySelector('.ssew-text')?.textContent.length ?? 0) >= n", arg=characters, timeout=LIMIT_MS
-    )
+    page.wait_for_function(f"n => ({_FOUND})?.textContent.length >= n", arg=characters, timeout=LIMIT_MS)
 
 
 def until_typed(page: Page, text: str) -> None:
     """Wait until exactly this text is shown, whatever its lines are made of; what is shown wrongly never becomes it."""
     page.wait_for_function(
-        "want => document.querySelector('.ssew-text').textContent.replace(/\\s/g, '') === want",
-        arg="".join(text.split()),
-        timeout=10_000,
+        f"want => ({_FOUND}).textContent.replace(/\\s/g, '') === want", arg="".join(text.split()), timeout=10_000
     )
 
 
