@@ -39,7 +39,8 @@ _STYLE = """
 .sse-doctor .sse-doctor-table pre { margin: .2em 0 .6em; padding: .5em .7em; border-radius: .3em; overflow-x: auto;
   text-align: left; background: color-mix(in srgb, currentcolor 9%, transparent); color: inherit; white-space: pre-wrap;
   word-break: normal; overflow-wrap: anywhere; font-family: var(--jp-code-font-family, monospace); font-size: .92em; }
-.sse-doctor .sse-doctor-table code { display: inline-block; max-width: 100%; white-space: normal; padding: 0 .2em; border-radius: .2em; color: inherit; unicode-bidi: isolate;
+.sse-doctor .sse-doctor-table code { display: inline-block; max-width: 100%; white-space: normal;
+  padding: 0 .2em; border-radius: .2em; color: inherit; unicode-bidi: isolate;
   background: color-mix(in srgb, currentcolor 9%, transparent);
   font-family: var(--jp-code-font-family, monospace); font-size: .92em; }
 .sse-doctor details { margin-top: .3em; }
