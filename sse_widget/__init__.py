@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sse_widget.answer import Answer as Answer
     from sse_widget.client import StreamClient as StreamClient
     from sse_widget.diagnosis import doctor as doctor
+    from sse_widget.display import show as show
     from sse_widget.errors import ConnectError as ConnectError
     from sse_widget.errors import IdleTimeout as IdleTimeout
     from sse_widget.errors import LimitExceeded as LimitExceeded
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from sse_widget.errors import PayloadError as PayloadError
     from sse_widget.errors import RemoteError as RemoteError
     from sse_widget.errors import SSEWidgetError as SSEWidgetError
+    from sse_widget.errors import Stopped as Stopped
     from sse_widget.errors import WrongContentType as WrongContentType
     from sse_widget.hosting import serve as serve
+    from sse_widget.magic import load_ipython_extension as load_ipython_extension
+    from sse_widget.shown import Shown as Shown
     from sse_widget.widget import StreamWidget as StreamWidget
 
 __version__ = "0.1.0"
@@ -34,11 +38,15 @@ _MODULES = {
     "PayloadError": "errors",
     "RemoteError": "errors",
     "SSEWidgetError": "errors",
+    "Shown": "shown",
+    "Stopped": "errors",
     "StreamClient": "client",
     "StreamWidget": "widget",
     "WrongContentType": "errors",
     "doctor": "diagnosis",
+    "load_ipython_extension": "magic",
     "serve": "hosting",
+    "show": "display",
 }
 
 

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from sse_widget.measure.measured import Measured
+
 if TYPE_CHECKING:
+    from sse_widget.measure.metrics import Received
     from sse_widget.protocol.events import Metadata, TerminalState
 
 
-class Answer(str):
+class Answer(Measured, str):
     """The text of an answer, with how it ended (`done` or `stopped`), its stream, its question and what it used.
 
-    `metadata` is None when the server sent none, as for a run that was stopped.
+    `metadata` is None when the server sent none, as for a run that was stopped. `received` is what this process had
+    delivered, and when; `metrics` are its figures, `frame()` its table.
     """
 
-    __slots__ = ("metadata", "question", "state", "stream_id")
+    __slots__ = ("metadata", "question", "received", "state", "stream_id")
 
     state: TerminalState
     stream_id: str
     question: str
     metadata: Metadata | None
 
-    def __new__(
-        cls, text: str, *, state: TerminalState, stream_id: str, question: str, metadata: Metadata | None = None
+    def __new__(  # noqa: PLR0913 - all that is known of it, each by its name
+        cls,
+        text: str,
+        *,
+        state: TerminalState,
+        stream_id: str,
+        question: str,
+        received: Received,
+        metadata: Metadata | None = None,
     ) -> Self:
         """Make an answer of its text."""
         answer = super().__new__(cls, text)
         answer.state = state
         answer.stream_id = stream_id
         answer.question = question
+        answer.received = received
         answer.metadata = metadata
         return answer
 

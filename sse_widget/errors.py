@@ -7,7 +7,8 @@
     ├── LimitExceeded       one event is larger than the client accepts
     ├── PayloadError        the text does not match the length or checksum of `done`
     ├── RemoteError         the server ended the stream, or refused it, with an error event
-    └── LogTrimmed          events that were not read yet are gone for good
+    ├── LogTrimmed          events that were not read yet are gone for good
+    └── Stopped             a reader has stopped what is being written
 
 Foreign exceptions (httpx, Tornado, OSError) are translated once, in the shell that owns the library.
 """
@@ -83,3 +84,9 @@ class LogTrimmed(SSEWidgetError):
     """Events after the last one that was read are no longer held by the server."""
 
     code = "gap"
+
+
+class Stopped(SSEWidgetError):
+    """Nothing more is wanted: a reader has stopped it, or its run has ended."""
+
+    code = "stopped"

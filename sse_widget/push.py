@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -12,13 +12,13 @@ from sse_widget.errors import ConnectError, RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Literal
 
     from sse_widget.connection import Connection
     from sse_widget.endpoint import Request
     from sse_widget.protocol.actions import SessionConfig
 
-    End = Literal["", "stop", "length"]
+End = Literal["", "stop", "length"]
+"""How a text ends: not yet, by itself, or cut off."""
 
 MAX_TOKEN_LENGTH = 16_384
 MAX_BATCH_TOKENS = 4096

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 from sse_widget.answer import Answer
 from sse_widget.errors import ConnectError, RemoteError, SSEWidgetError
 from sse_widget.loop import submit
+from sse_widget.measure.measured import Measured
+from sse_widget.measure.record import Record
 from sse_widget.protocol.actions import Reset
-from sse_widget.protocol.events import Delta, Metadata
+from sse_widget.protocol.events import Delta, Metadata, load, parse_event_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Mapping
 
     from sse_widget.client import Created, Status, Stream, StreamClient
+    from sse_widget.measure.metrics import Received
     from sse_widget.protocol.events import TerminalState
+    from sse_widget.protocol.sse import Event
 
 MAKE_WAY_TIMEOUT_S = 3.0
 """How long the next question waits for the server to hear that this one is over."""
@@ -26,7 +30,7 @@ _GONE = frozenset({"not_found", "expired"})
 _recalling: set[asyncio.Task[None]] = set()
 
 
-class Run:
+class Run(Measured):
     """What `ask` returns: `await run`, or `run.wait()` where there is no event loop, for the Answer.
 
     The run goes on whether anyone waits or not, also when a wait is interrupted. Its coroutines are for the loop of
@@ -38,11 +42,12 @@ class Run:
         self.stream_id = stream_id
         self.ticket = ""
         self.future: Future[Answer] = Future()
-        self._pieces: list[str] = []
+        self._record = Record()
+        self._first_tokens: int | None = None
         self._metadata: Metadata | None = None
         self._client: StreamClient | None = None
         self._stream: Stream | None = None
-        self._left: ConnectError | None = None
+        self._left: SSEWidgetError | None = None
         self._changes: dict[str, Any] = {}
         self._tuning = False
         self._unwanted = asyncio.Event()
@@ -52,7 +57,13 @@ class Run:
     @property
     def text(self) -> str:
         """What has arrived."""
-        return "".join(self._pieces)
+        return self._record.text
+
+    @property
+    def received(self) -> Received:  # type: ignore[override]
+        """What has arrived, delta by delta, and when."""
+        tokens = None if self._metadata is None else self._metadata.tokens_used
+        return self._record.received(tokens, self._first_count())
 
     @property
     def state(self) -> TerminalState | None:
@@ -74,6 +85,10 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<run {self.stream_id or 'not started'}: {self.state or 'running'}, {len(self.text)} characters>"
+
+    def stop(self) -> Future[None]:
+        """End the run. The future says when the server has heard it; nobody needs to wait."""
+        return submit(self.halt())
 
     async def reach(self, characters: int) -> str:
         """Wait until so many characters have arrived, or the run is over, and return the text so far."""
@@ -97,7 +112,9 @@ class Run:
         """Have the server start the run; None when it is stopped before that has answered."""
         if self._unwanted.is_set():
             return None
-        creating = asyncio.ensure_future(client.create(self.question, **params))
+        # Then the first delta is one token; how many a longer one holds, the wire does not say.
+        self._first_tokens = 1 if params.get("chunk_tokens") == 1 else None
+        creating = asyncio.ensure_future(self._create(client, params))
         stopping = asyncio.ensure_future(self._unwanted.wait())
         await asyncio.wait({creating, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -119,10 +136,10 @@ class Run:
             raise self._left
         self._stream = client.attach(self.stream_id).on_status(told)
         if self._unwanted.is_set():
-            await self.stop()
+            await self.halt()
         await self.tune({})
-        async for message in self._stream:
-            self._take(message)
+        async for event in self._stream.events():
+            self._take(event)
         if self._stream.error is not None:
             raise self._stream.error
         state = self._stream.state
@@ -130,13 +147,13 @@ class Run:
             raise self._abandoned()
         return self._answer(state)
 
-    def leave(self, error: ConnectError) -> None:
+    def leave(self, error: SSEWidgetError) -> None:
         """Give the run up: whoever waits for it gets this error."""
         self._left = self._left or error
         if self._stream is not None:
             self._stream.disconnect()
 
-    async def stop(self) -> None:
+    async def halt(self) -> None:
         """End the run at the server, also one that has not begun. Raises ConnectError when it is not reached.
 
         A run without an id ends here at once; the server is told when it has said which it was.
@@ -171,7 +188,7 @@ class Run:
         """Stop the run and wait until its reader has ended; leave it when the server is not reached in 3 s."""
         try:
             async with asyncio.timeout(MAKE_WAY_TIMEOUT_S):
-                await self.stop()
+                await self.halt()
                 await self._over.wait()
         except (SSEWidgetError, TimeoutError) as error:
             left = ConnectError("the run was left before its end, for the next question: its server did not answer")
@@ -183,15 +200,27 @@ class Run:
         if self._stream is not None:
             self._stream.restart()
 
-    def _take(self, message: object) -> None:
-        match message:
+    def words_of(self, error: BaseException) -> tuple[str, str]:
+        """Return what the widget says of an error, and its code."""
+        return str(error), error.code if isinstance(error, SSEWidgetError) else SSEWidgetError.code
+
+    def _first_count(self) -> int | None:
+        return self._first_tokens
+
+    async def _create(self, client: StreamClient, params: dict[str, Any]) -> Created:
+        return await client.create(self.question, **params)
+
+    def _take(self, event: Event | Reset) -> None:
+        if isinstance(event, Reset):
+            self._record.clear()
+            return
+        match load(event.event, event.data):
             case Delta(text):
-                self._pieces.append(text)
+                place = parse_event_id(event.id)
+                self._record.add(place[1] if place else 0, text)
                 self._changed.set()
-            case Reset():
-                self._pieces.clear()
-            case Metadata():
-                self._metadata = message
+            case Metadata() as metadata:
+                self._metadata = metadata
             case _:
                 pass
 
@@ -200,7 +229,7 @@ class Run:
             self._changed.clear()
             await self._changed.wait()
 
-    def _abandoned(self) -> ConnectError:
+    def _abandoned(self) -> SSEWidgetError:
         return self._left or ConnectError("the run was left before its end")
 
     def _answer(self, state: TerminalState) -> Answer:
@@ -209,6 +238,7 @@ class Run:
             state=state,
             stream_id=self.stream_id,
             question=self.question,
+            received=self.received,
             metadata=self._metadata,
         )
 

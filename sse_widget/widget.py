@@ -18,6 +18,7 @@ from sse_widget.client import StreamClient
 from sse_widget.errors import ConnectError, SSEWidgetError
 from sse_widget.knobs import OF_RUN, KnobTraits
 from sse_widget.loop import submit
+from sse_widget.pool import Pool
 from sse_widget.relay import Relay
 from sse_widget.run import Run
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _STATIC = Path(__file__).parent / "static"
 _STREAM_ID = re.compile(r"[0-9a-f]{32}")
+_POOL = Pool()  # all widgets read on one loop
 
 
 def _built(name: str) -> Path:
@@ -43,8 +45,9 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
 
     `url` and `token` name a server; without them it is the Jupyter extension's, the one of SSE_WIDGET_URL and
     SSE_WIDGET_TOKEN, or a process that the first widget starts when it is made. `model` and `lang` are the defaults of
-    questions and words; empty means the server's and the page's. The other traits are knobs (knobs.py): they act on the
-    running answer, and on every question from then on; `preset` sets several.
+    questions and words; empty means the server's and the page's. `markdown=False` shows answers as plain text. The
+    other traits are knobs (knobs.py): they act on the running answer, and on every question from then on; `preset` sets
+    several.
 
     A page looks for a way to the server by itself. `route` names one ("extension", "url", "proxy", "colab", or "relay",
     by this kernel), `transport` the way of streaming there ("sse", "websocket", "poll"); "auto" leaves it to the page.
@@ -68,6 +71,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     in_jupyter = t.Bool(default_value=False).tag(sync=True)
     model = t.Unicode("").tag(sync=True)
     lang = t.Unicode("").tag(sync=True)
+    markdown = t.Bool(default_value=True).tag(sync=True)
     saved_id = t.Unicode("").tag(sync=True)
     node = t.Unicode("").tag(sync=True)
     route = t.Enum(hosting.ROUTES, "auto").tag(sync=True)
@@ -98,7 +102,13 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         """
         if self.model:
             params.setdefault("model", self.model)
-        return self._follow(Run(question), {**self.params, **params})
+        return self.follow(Run(question), **{**self.params, **params})
+
+    def follow(self, run: Run, **params: Any) -> Run:
+        """Show a run that has not begun, started with these parameters, or one that has an id; return it."""
+        previous, self._run = self._run, run
+        submit(run.carry(self._answer(run, previous, params)))
+        return run
 
     def wait(self, timeout_s: float | None = None) -> Answer:
         """Block until the current run ends, and return its Answer. Raises as `ask`, or TimeoutError."""
@@ -118,11 +128,6 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"StreamWidget(status={self.status!r}, stream_id={self.stream_id!r})"
 
-    def _follow(self, run: Run, params: dict[str, Any]) -> Run:
-        previous, self._run = self._run, run
-        submit(run.carry(self._answer(run, previous, params)))
-        return run
-
     async def _answer(self, run: Run, previous: Run | None, params: dict[str, Any]) -> Answer:
         if previous is not None and not previous.future.done():
             await previous.make_way()
@@ -132,10 +137,9 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         try:
             answer = await self._read(run, params)
         except BaseException as error:
-            code = SSEWidgetError.code
             if isinstance(error, SSEWidgetError):
-                error.text, code = run.text, error.code
-            self._end(run, run.state or "error", str(error), code)
+                error.text = run.text
+            self._end(run, run.state or "error", *run.words_of(error))
             raise
         self._end(run, answer.state)
         return answer
@@ -166,7 +170,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
             self._hosted = await asyncio.to_thread(hosting.own)
             address = self._hosted.address
         self.base_url = address.browser_url
-        return StreamClient(address.url, token=address.token, lang=self.lang, reconnect=reconnect)
+        return StreamClient(address.url, token=address.token, lang=self.lang, reconnect=reconnect, pool=_POOL)
 
     def _announce(self, run: Run) -> None:
         """Name the run to the browser; its ticket goes by a message, since traits are saved with the notebook."""
@@ -194,7 +198,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
 
     async def _stop(self, run: Run | None) -> None:
         if run is not None:
-            await run.stop()
+            await run.halt()
 
     def _tune(self, changes: dict[str, Any]) -> None:
         if self._run is not None:
@@ -219,7 +223,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         """A page started a run by itself: the kernel reads it too."""
         stream_id = change["new"]
         if _STREAM_ID.fullmatch(stream_id) and (self._run is None or self._run.stream_id != stream_id):
-            self._follow(Run(self.question, stream_id), {})
+            self.follow(Run(self.question, stream_id))
 
     def _save(self) -> None:
         """Give the outputs that show this widget its text, as it is now."""
