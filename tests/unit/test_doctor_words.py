@@ -153,6 +153,12 @@ def test_wrapping_counts_columns_and_loses_no_word():
     assert all(columns(found) <= 6 or " " not in found for found in lines)
 
 
+def test_nothing_from_the_wire_steers_a_terminal():
+    nasty = msgspec.structs.replace(BUFFERED, figures={**BUFFERED.figures, "who": "\x1b]0;x\x07\x9b31m\u202e`n`\nx"})
+    text = render(Report("https://a.example", (nasty,)), colour=False)
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)
+
+
 def test_html_escapes_what_came_over_the_wire():
     nasty = msgspec.structs.replace(BUFFERED, figures={**BUFFERED.figures, "who": NASTY})
     report = Report(f"https://a.example/{NASTY}", (nasty,), behind=(Report(NASTY, (nasty,)),))

@@ -66,6 +66,17 @@ CASES = {
             "يمرّر المسار دون تغيير.",
         ),
     ),
+    "upstream.scattered": Case(
+        Words(
+            "a run that was started a moment ago is not known at {url}: requests reach different servers",
+            "إجابة بدأت قبل لحظة غير معروفة في {url}: الطلبات تصل إلى خوادم مختلفة",
+        ),
+        Words(
+            "Send all requests of a reader to the same server (sticky sessions), or give the servers one log that "
+            "they share.",
+            "وجّه كل طلبات القارئ إلى الخادم نفسه (sticky sessions) أو اجعل للخوادم سجلًا مشتركًا.",
+        ),
+    ),
     "upstream.silent": Case(
         Words("connected, but no answer for {after_s:.0f} s", "تم الاتصال لكن لا رد مدة {after_s:.0f} ث"),
         Words(

@@ -36,6 +36,8 @@ class Case(msgspec.Struct, frozen=True):
 UNNAMED = Words("something that does not name itself", "طرف لا يعرّف بنفسه")
 NOTHING = Words("(none)", "(لا شيء)")
 _CODE = re.compile("`([^`]*)`")
+# What came over the wire must not move the cursor of a terminal or turn the direction of what follows.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _LEFT_TO_RIGHT = "\u200e"
 _formatter = Formatter()
 
@@ -65,7 +67,8 @@ def _shown(name: str, figure: Figure, spec: str, lang: Lang) -> str:
     if figure == NO_VALUE:
         return NOTHING.plain(lang)
     # A figure that could not be taken stands as text, and text has no decimals.
-    return (figure if isinstance(figure, str) else format(figure, spec)).replace("`", "'")
+    text = figure if isinstance(figure, str) else format(figure, spec)
+    return _UNSAFE.sub(" ", text).replace("`", "'")
 
 
 def _as_is(text: str) -> str:
