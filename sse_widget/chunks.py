@@ -19,16 +19,16 @@ TAKEN = (
 _SHOWN = 80
 _SDKS = frozenset({"openai", "anthropic"})
 
-_TEXT_EVENTS = frozenset({"response.output_text.delta", "response.refusal.delta", "content.delta", "refusal.delta"})
-"""OpenAI's: `delta` of these is text (responses; the helper chat.completions.stream)."""
+_TEXT_EVENTS = frozenset({"response.output_text.delta", "response.refusal.delta"})
+"""Of OpenAI's responses: `delta` of these is text."""
 
 _OTHER_EVENTS = frozenset(
     {
         # Anthropic's raw events, and what its helper adds: `text` repeats what content_block_delta has said
         *("message_start", "message_delta", "message_stop", "content_block_start", "content_block_stop", "ping"),
         *("text", "thinking", "signature", "citation", "input_json"),
-        # OpenAI's helper: `chunk` repeats what content.delta says
-        *("chunk", "content.done", "refusal.done"),
+        # OpenAI's helper chat.completions.stream: these repeat what its `chunk` has said
+        *("content.delta", "content.done", "refusal.delta", "refusal.done"),
     }
 )
 _PASSED_OVER = ("response.", "tool_calls.", "logprobs.")
@@ -106,6 +106,8 @@ def _of_choices(chunk: object, choices: Sequence[object]) -> Piece:
 def _of_event(chunk: object, kind: str) -> Piece:
     if kind in _TEXT_EVENTS:
         return Piece(_text(_field(chunk, "delta")))
+    if kind == "chunk":
+        return piece_of(_field(chunk, "chunk"))
     if kind == "content_block_delta":
         delta = _field(chunk, "delta")
         return Piece(_text(_field(delta, "text"))) if _field(delta, "type") == "text_delta" else _NOTHING

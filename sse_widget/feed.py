@@ -51,7 +51,7 @@ class Feed:
 
         Raises ValueError after `close`, Stopped when nothing more is wanted.
         """
-        text = text if text.isascii() else text.encode("utf-8", "replace").decode()
+        text = text.encode("utf-8", "replace").decode()  # also of subclasses of str, as LangChain's
         with self._lock:
             if self._ending is not None:
                 raise ValueError("it was closed: nothing can be written any more")

@@ -151,6 +151,10 @@ class Shown(Run):
                 wanted = await push.send(texts, end=end, error=error) and ending is None
         except SSEWidgetError as error:
             self.leave(error)
+        except Exception as error:  # noqa: BLE001 - a bug, which must not let readers wait
+            lost = SSEWidgetError(f"the text could not be sent: {_named(error)}")
+            lost.__cause__ = error
+            self.leave(lost)
         finally:
             self._feed.stop()
             await push.aclose()

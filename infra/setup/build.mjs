@@ -20,7 +20,7 @@ const copies = ["page/index.html", "page/icon.svg"];
 
 /** What markdown-it brings along, and the browser has, or nobody uses. */
 const slim = Object.fromEntries(
-  ["linkify-it", "uc.micro", "punycode.js"].map((name) => [
+  ["entities", "linkify-it", "uc.micro", "punycode.js"].map((name) => [
     name,
     join(source, "markdown", "slim", `${name.replace(/\.js$/, "")}.js`),
   ]),

@@ -36,7 +36,7 @@ HOME_IDLE_S = 5.0
 """How long silence is watched on the way to a server of this machine, where nobody stands between."""
 
 JUPYTER_ORIGIN = "http://localhost:8888"
-"""Where pages of a notebook usually come from."""
+"""Where pages of a notebook usually come from, which our own servers must let in."""
 
 
 def doctor(  # noqa: PLR0913 - settings, each by its name
@@ -63,12 +63,13 @@ def doctor(  # noqa: PLR0913 - settings, each by its name
     """
     said = words.preferred_lang(lang)
     began_s = time.monotonic()
-    with _addressed(url, token) as (address, at_home):
+    with _addressed(checked(url) if url else None, token) as (address, own):
+        at_home = not url
         idle = HOME_IDLE_S if idle_s is None and at_home else IDLE_S if idle_s is None else idle_s
         order = Order(
-            checked(address.url),
+            address.url,
             checked_token(address.token) if address.token else "",
-            origin or (JUPYTER_ORIGIN if at_home and not address.in_jupyter else ""),
+            origin or (JUPYTER_ORIGIN if own else ""),
             min(max(idle, 0.0), MOST_IDLE_S),
             model,
             at_home,
@@ -107,10 +108,10 @@ def checked(url: str) -> str:
 
 @contextmanager
 def _addressed(url: str | None, token: str | None) -> Iterator[tuple[hosting.Address, bool]]:
-    """Yield the address, and whether it is this kernel's own server; one that is started for it is stopped again."""
+    """Yield the address, and whether it is a server of this process; one that is started for it is stopped again."""
     address = hosting.find(url, token)
     if address is not None:
-        yield address, url is None
+        yield address, False
         return
     running = hosting.running()
     if running is not None:

@@ -55,7 +55,10 @@ class Dial(msgspec.Struct, frozen=True):
 
 
 class Certificate(msgspec.Struct, frozen=True):
-    """A TLS handshake. `error_code` is OpenSSL's verify code (X509_V_ERR_…), 0 when the certificate is good."""
+    """A TLS handshake. `error_code` is OpenSSL's verify code (X509_V_ERR_…), 0 when the certificate is good.
+
+    `plain` says that the port answers HTTP without encryption.
+    """
 
     took_s: float = 0.0
     version: str = ""
@@ -63,6 +66,7 @@ class Certificate(msgspec.Struct, frozen=True):
     issuer: str = ""
     days_left: float = 0.0
     error_code: int = 0
+    plain: bool = False
     failure: Failure | None = None
 
 

@@ -167,6 +167,7 @@ export class KernelLink {
     if (streamId && streamId === this.#reading.streamId) return;
     this.#following = streamId;
     this.#stale = false;
+    this.#ladder.retry();
     if (streamId) this.#attach(false);
     else this.#reading.begin(this.#get("question"));
   }

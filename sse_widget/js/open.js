@@ -38,7 +38,7 @@ export function openStream(url, options = {}) {
 export function transportOf(url, options = {}) {
   const platform = platformOf(options);
   const endpoint = new Endpoint(url, options, platform);
-  switch (options.transport ?? "auto") {
+  switch (options.transport) {
     case "websocket":
       return new WebSocketTransport(endpoint, platform);
     case "poll":
@@ -49,7 +49,7 @@ export function transportOf(url, options = {}) {
       );
     case "sse":
       return new FetchTransport(endpoint, platform);
-    case "auto":
+    default:
       return endpoint.ours
         ? new AdaptiveTransport(endpoint, platform)
         : new FetchTransport(endpoint, platform);

@@ -16,11 +16,13 @@ import { AdaptiveTypewriter } from "./view/typewriter.js";
 
 /** @typedef {import("./kernel.js").Model} Model */
 
-/** @type {import("./kernel.js").Streams} */
-const STREAMS = {
-  transport: transportOf,
-  consume: (transport, options) => new Consumer(transport, options),
-};
+/** Streams by the way that the model's trait names, or by whatever way gets through. @param {Model} model @returns {import("./kernel.js").Streams} */
+function streamsOf(model) {
+  return {
+    transport: (url, options) => transportOf(url, { ...options, transport: model.get("transport") }),
+    consume: (transport, options) => new Consumer(transport, options),
+  };
+}
 
 /** One call for each model: its views share what is made here. */
 export default () => {
@@ -44,7 +46,7 @@ export default () => {
       const { ladder, relay, store } = host;
       const params = () => knobs.params;
       link = new KernelLink(model, reading, {
-        streams: STREAMS,
+        streams: streamsOf(model),
         tickets: store,
         ladder,
         relay,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,13 +24,11 @@ SHOW = "import sse_widget as sw\nw = sw.StreamWidget(model={model!r})\nw"
 
 def without(tmp_path_factory: pytest.TempPathFactory, *extensions: str) -> Any:
     """Return a JupyterLab without these extensions, which pages of another name than localhost may use."""
-    off = ",".join(f'"{name}": false' for name in extensions)
-    return lab_in(
-        tmp_path_factory.mktemp("lab"),
-        tmp_path_factory.mktemp("settings"),
-        f"--ServerApp.jpserver_extensions={{{off}}}",
-        "--ServerApp.allow_remote_access=True",
-    )
+    settings = tmp_path_factory.mktemp("settings")
+    off = {"ServerApp": {"jpserver_extensions": dict.fromkeys(extensions, False)}}
+    (settings / "config").mkdir()
+    (settings / "config" / "jupyter_server_config.json").write_text(json.dumps(off), "utf-8")
+    return lab_in(tmp_path_factory.mktemp("lab"), settings, "--ServerApp.allow_remote_access=True")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +79,7 @@ def test_from_elsewhere_the_proxy_does(fresh_page: Page, proxied: Any, standalon
     ask_in_box(fresh_page, "far")
     until_shown(fresh_page, 80)
     fresh_page.locator(".ssew button", has_text="Cut").click()
-    expect(fresh_page.locator(".ssew-via")).to_contain_text("through Jupyter's proxy")
+    expect(fresh_page.locator(".ssew-why")).to_contain_text("Through Jupyter's proxy")
     until_state(fresh_page, "done")
     until_typed(fresh_page, golden_at(standalone, SLOW))
     keep(fresh_page, "server-proxy")
@@ -100,7 +99,7 @@ def test_without_the_proxy_the_kernel_does(fresh_page: Page, bare: Any, standalo
     lab.run(fresh_page, 1)
     until_shown(fresh_page, 400)
     expect(fresh_page.locator(".ssew-via")).to_contain_text("relay by the kernel")
-    expect(fresh_page.locator(".ssew-via")).to_contain_text("Install jupyter-server-proxy")
+    expect(fresh_page.locator(".ssew-why")).to_contain_text("Install jupyter-server-proxy")
     keep(fresh_page, "relay")
     until_state(fresh_page, "done")
     until_typed(fresh_page, golden_at(standalone, LONG))

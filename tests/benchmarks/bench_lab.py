@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 TOKENS = 3000
 RATE = 200
-MODEL = f"synthetic:tokens={TOKENS},rate={RATE},jitter=0,lang=markdown"
 SPAN_MS = 1000 * TOKENS // RATE
 LIMIT_MS = 150_000
 COST_RATIO = 1.0
@@ -43,7 +42,7 @@ def paced(tokens):
         yield word
         due += 1 / {RATE}
 """
-WIDGET = f"w = sw.StreamWidget(model={MODEL!r}{{traits}})\ndisplay(w)\nanswer = w.ask('go').wait()"
+WIDGET = "answer = sw.show(paced({{tokens}}){traits}).wait()"
 
 
 class Way(NamedTuple):

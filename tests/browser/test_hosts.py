@@ -69,7 +69,9 @@ def whole(host: Host, page: Page, widget: StreamWidget, standalone: str, model: 
 
 
 def via(page: Page) -> str:
-    return page.locator(".ssew-via").inner_text()
+    """Return the way of the stream, and why it takes it."""
+    why = page.locator(".ssew-why")
+    return f"{page.locator('.ssew-via').inner_text()} {why.inner_text() if why.is_visible() else ''}".strip()
 
 
 def test_a_page_of_this_computer_reads_at_the_address(
@@ -96,7 +98,7 @@ def test_a_page_that_the_server_does_not_admit_goes_by_the_kernel(
     host = Host(fresh_page, widget)
     host.show(page_url.format(port=port))
     whole(host, fresh_page, widget, standalone)
-    assert "relay by the kernel: the server does not admit this page" in via(fresh_page)
+    assert "relay by the kernel The server does not admit this page" in via(fresh_page)
     assert not any("/runs/" in url for url in asked)
 
 
@@ -107,7 +109,7 @@ def test_the_kernel_carries_the_parts_of_the_view_too(fresh_page: Page, port: in
     host.show(f"http://127.0.0.1:{port}/sandboxed")
     fresh_page.wait_for_selector(".ssew textarea")
     ask_in_box(fresh_page, "maths")
-    host.until(lambda: fresh_page.locator(".ssew-text .katex").count() > 0)
+    host.until(lambda: fresh_page.locator(".ssew-text math").count() > 0)
     assert asked == []
 
 
@@ -118,7 +120,7 @@ def test_the_page_loads_the_parts_from_the_server_that_it_reaches(fresh_page: Pa
     host.show(f"http://localhost:{port}/notebook")
     fresh_page.wait_for_selector(".ssew textarea")
     ask_in_box(fresh_page, "maths")
-    host.until(lambda: fresh_page.locator(".ssew-text .katex").count() > 0)
+    host.until(lambda: fresh_page.locator(".ssew-text math").count() > 0)
     assert len(asked) == 1
 
 
@@ -137,7 +139,7 @@ def test_colabs_port_proxy(
     host.show(f"http://colab.test:{port}/notebook")
     whole(host, fresh_page, widget, standalone)
     assert any("/runs/" in url for url in asked)
-    assert via(fresh_page) == "SSE: through Colab's port proxy"
+    assert via(fresh_page) == "SSE Through Colab's port proxy."
 
 
 @pytest.mark.parametrize("allowed", [False, True], ids=["unasked", "allowed"])

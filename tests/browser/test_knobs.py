@@ -23,28 +23,25 @@ SHOW = f"import sse_widget as sw\nw = sw.StreamWidget(model={LONG!r}, preset='ra
 ALL = "print('traits', w.delay_ms, w.chunk_tokens, w.preset, w.timeline, w.reconnect)"
 
 TURN = """
-([label, value, quiet]) => new Promise((resolve) => {
+async ([label, value, quiet]) => {
   // Painted at once as it comes: the pace of the screen is that of the deltas.
   const text = document.querySelector('.ssew-text');
   const slider = document.querySelector(`.ssew-slider[aria-label="${label}"]`);
-  const turned = performance.now();
-  let lastMs = turned;
-  let timer;
-  const observer = new MutationObserver(() => {
-    const nowMs = performance.now();
-    if (!quiet) finish(nowMs - turned);
-    else lastMs = nowMs;
+  const next = (ms) => new Promise((resolve) => {
+    const finish = (atMs) => { observer.disconnect(); clearTimeout(timer); resolve(atMs); };
+    const observer = new MutationObserver(() => finish(performance.now()));
+    const timer = ms && setTimeout(() => finish(null), ms);
+    observer.observe(text, {childList: true, subtree: true, characterData: true});
   });
-  const finish = (tookMs) => {
-    observer.disconnect();
-    clearInterval(timer);
-    resolve(tookMs);
-  };
-  observer.observe(text, {childList: true, subtree: true, characterData: true});
-  if (quiet) timer = setInterval(() => performance.now() - lastMs > quiet && finish(lastMs - turned), 20);
+  if (quiet) await next();
+  const turnedMs = performance.now();
   slider.value = value;
   slider.dispatchEvent(new Event('input', {bubbles: true}));
-})
+  if (!quiet) return await next() - turnedMs;
+  let lastMs = turnedMs;
+  for (let atMs = await next(quiet); atMs !== null; atMs = await next(quiet)) lastMs = atMs;
+  return lastMs - turnedMs;
+}
 """
 """Moves a slider; resolves with after how many ms text last appeared before a silence, or first where none is asked."""
 
@@ -134,13 +131,17 @@ def test_a_knob_reaches_the_run_while_the_kernel_sleeps(lab: Any, fresh_page: Pa
             value,
         )
     assert fields(page)["Tokens in a delta"] == "39"
+    # The notebook would take the arrow as a move to another cell.
+    page.locator('.ssew-slider[aria-label="Tokens in a delta"]').focus()
+    page.keyboard.press("ArrowRight")
+    assert fields(page)["Tokens in a delta"] == "40"
     assert page.locator(".jp-Notebook-ExecutionIndicator").get_attribute("data-status") == "busy"
     interrupt(lab, "sleep.ipynb")
     until_idle(page)
     lab.run(page, 3)
-    expect(printed(page)).to_have_text("traits 0.0 39 custom False True", timeout=LIMIT_MS)
-    assert bodies[-1] == {"chunk_tokens": 39}
-    assert fields(page)["Tokens in a delta"] == "39"
+    expect(printed(page)).to_have_text("traits 0.0 40 custom False True", timeout=LIMIT_MS)
+    assert bodies[-1] == {"chunk_tokens": 40}
+    assert fields(page)["Tokens in a delta"] == "40"
     lab.run(page, 4)
 
 
@@ -149,7 +150,15 @@ def test_python_and_page_stay_in_step_without_ping_pong(lab: Any, fresh_page: Pa
     messages, bodies = comm(page), patches(page)
     lab.write(
         "step.ipynb",
-        [SHOW, "w", 'run = w.ask("long")', "w.delay_ms = 1200", ALL, 'w.preset = "slow_network"', "w.stop()"],
+        [
+            SHOW,
+            "w",
+            'run = w.ask("long")',
+            "w.delay_ms = 1200",
+            ALL,
+            'w.preset = "slow_network"',
+            "w.timeline, w.ask_box = True, False\nw.stop()",
+        ],
     )
     lab.open(page, "step.ipynb")
     lab.run(page, 0)
@@ -185,6 +194,8 @@ def test_python_and_page_stay_in_step_without_ping_pong(lab: Any, fresh_page: Pa
     assert messages == {"sent": [], "got": ["update"]}, "a preset is one message"
     assert bodies == [{"delay_ms": 0}]
     lab.run(page, 6)
+    expect(page.locator(".ssew-chart canvas")).to_have_count(2, timeout=LIMIT_MS)
+    expect(page.locator(".ssew textarea").first).to_be_hidden()
 
 
 SILENCE = """

@@ -133,6 +133,7 @@ function linked(t, traits, baseUrl = "") {
     {
       network: platformOf({}),
       permissions: undefined,
+      secure: true,
       store,
       proxyPort: null,
       headers: (route) => (route === "extension" ? extensionHeaders(page) : {}),

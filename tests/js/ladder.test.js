@@ -59,6 +59,7 @@ function ladderOf(t, question, around = {}) {
       clearTimeout: clock.clearTimeout,
     },
     permissions: undefined,
+    secure: true,
     store: {
       getItem: (name) => kept.get(name) ?? null,
       setItem: (name, value) => void kept.set(name, value),
@@ -146,6 +147,38 @@ test("the way is kept over reloads, until it fails or the server is another one"
   assert.equal(asked.length, 3);
 });
 
+test("the reader who has to answer the browser is given time", async (t) => {
+  const { url, asked } = await serverOf(t, { "/api/": () => {} });
+  const permissions = /** @type {any} */ ({ query: async () => ({ state: "prompt" }) });
+  const question = { kernelUrl: url, pageUrl: "https://hub.example/", wanted: /** @type {const} */ ("url") };
+  const { ladder, clock } = ladderOf(t, question, { permissions });
+  const found = ladder.find();
+  while (asked.length === 0) await new Promise(setImmediate);
+  clock.advance(59_999);
+  assert.equal(ladder.found, null);
+  clock.advance(1);
+  assert.equal((await found).route, "relay");
+});
+
+test("while the kernel is the way, a server that can be reached by now is found", async (t) => {
+  let forwarded = false;
+  const { url, asked } = await serverOf(t, {
+    "/api/": (response) => (forwarded ? ours(NODE)(response) : response.destroy()),
+  });
+  const { ladder } = ladderOf(t, { kernelUrl: url });
+  await ladder.retry();
+  assert.equal(asked.length, 0, "nothing is known yet");
+  assert.equal((await ladder.find()).route, "relay");
+  await ladder.retry();
+  assert.equal((await ladder.find()).route, "relay");
+  forwarded = true;
+  await ladder.retry();
+  assert.equal((await ladder.find()).route, "url");
+  const count = asked.length;
+  await ladder.retry();
+  assert.equal(asked.length, count);
+});
+
 test("Colab's port proxy is asked for its address", async (t) => {
   const { url } = await serverOf(t, { "/tunnel/": ours(NODE) });
   const ports = /** @type {number[]} */ ([]);
@@ -174,15 +207,16 @@ test("the browser's permission is read under both of its names, and never asked 
       state: name === "loopback-network" ? "granted" : "denied",
     }),
   };
-  assert.equal(await permissionOf(/** @type {any} */ (chrome145)), "granted");
+  assert.equal(await permissionOf(/** @type {any} */ (chrome145), true), "granted");
   const chrome142 = {
     query: async (/** @type {{name: string}} */ { name }) => {
       if (name === "loopback-network") throw new TypeError("not a valid name");
       return { state: "prompt" };
     },
   };
-  assert.equal(await permissionOf(/** @type {any} */ (chrome142)), "prompt");
+  assert.equal(await permissionOf(/** @type {any} */ (chrome142), true), "prompt");
+  assert.equal(await permissionOf(/** @type {any} */ (chrome142), false), "barred");
   const firefox = { query: async () => Promise.reject(new TypeError("not a valid name")) };
-  assert.equal(await permissionOf(/** @type {any} */ (firefox)), "unknown");
-  assert.equal(await permissionOf(undefined), "unknown");
+  assert.equal(await permissionOf(/** @type {any} */ (firefox), true), "unknown");
+  assert.equal(await permissionOf(undefined, true), "unknown");
 });

@@ -198,12 +198,26 @@ test("the end of the page is told, once", async (t) => {
   const { relay, said, end } = relayed(t);
   relay.listen();
   const answer = relay.file("part-math.js");
-  relay.hush();
-  relay.hush();
+  relay.leave();
   end.abort();
   assert.equal(await answer, null);
   assert.deepEqual(
     said.map(({ op }) => op),
     ["listen", "file", "leave"],
+  );
+});
+
+test("a page that reaches the server by now is pushed no more, and what is under way goes on", async (t) => {
+  const { relay, said, hear, read } = relayed(t);
+  relay.hush();
+  relay.listen();
+  const { ended } = read();
+  relay.hush();
+  relay.hush();
+  hear({ link: 1, head: HEAD, items: [HELLO, START, ...PIECES, doneAt(8)], size: 10, end: "ended" });
+  assert.equal(await ended, "done");
+  assert.deepEqual(
+    said.map(({ op }) => op),
+    ["listen", "open", "hush"],
   );
 });

@@ -151,7 +151,7 @@ const VERDICTS = /** @type {[string, Partial<Rung>, Tried, Partial<Facts>, strin
     "a page of http may not even ask",
     {},
     { status: 0 },
-    { pageUrl: "http://hub.example/", permission: "unknown" },
+    { pageUrl: "http://hub.example/", permission: "barred" },
     "lna_denied",
   ],
   ["a browser without such a rule", {}, { status: 0 }, { ...HTTPS, permission: "unknown" }, "unreachable"],

@@ -72,7 +72,7 @@ class _Pages(SimpleHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             if self.path.startswith("/sandboxed"):
-                self.send_header("Content-Security-Policy", "sandbox allow-scripts")
+                self.send_header("Content-Security-Policy", "sandbox allow-scripts allow-forms")
             self.end_headers()
             self.wfile.write(_PAGE.encode())
         else:
@@ -107,7 +107,10 @@ class Host:
         self._sent: queue.Queue[dict[str, Any]] = queue.Queue()
         self._heard: list[str] = []
         widget.comm.publish_msg = lambda _, data=None, **__: self._sent.put(data)
-        page.expose_function("toKernel", self._heard.append)
+        page.expose_function("toKernel", self._hear)
+
+    def _hear(self, message: str) -> None:
+        self._heard.append(message)
 
     def show(self, url: str) -> None:
         """Open the page and show the widget in it."""

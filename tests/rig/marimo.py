@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FLAGS = ("--headless", "--no-token", "--host=127.0.0.1", "--port=0")
+_SETTINGS = '[tool.marimo.display]\ntheme = "system"\n[tool.marimo.runtime]\nauto_instantiate = true\n'
 _CELL = "@app.cell\ndef _({takes}):\n{body}\n    return ({gives})\n\n"
 
 
@@ -26,7 +27,7 @@ def marimo_on(folder: Path, cells: list[tuple[str, str, str]], *, mode: str = "e
         for takes, code, gives in cells
     ]
     notebook.write_text("import marimo\n\napp = marimo.App()\n\n\n" + "".join(body), "utf-8")
-    (folder / "pyproject.toml").write_text('[tool.marimo.display]\ntheme = "system"\n', "utf-8")
+    (folder / "pyproject.toml").write_text(_SETTINGS, "utf-8")
     program = Program(
         [sys.executable, "-m", "marimo", mode, notebook.name, *_FLAGS],
         folder / "marimo.log",

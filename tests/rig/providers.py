@@ -60,6 +60,7 @@ def responses(words: list[str], finish: str = "completed") -> Iterator[tuple[str
     part = {"type": "output_text", "text": "", "annotations": []}
     item = {"id": "msg_1", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
     whole = "".join(words)
+    done = {**item, "status": "completed", "content": [{**part, "text": whole}]}
     events: list[dict[str, Any]] = [
         {"type": "response.created", "response": response},
         {"type": "response.output_item.added", "output_index": 0, "item": item},
@@ -68,9 +69,10 @@ def responses(words: list[str], finish: str = "completed") -> Iterator[tuple[str
         *({"type": "response.output_text.delta", **place, "delta": word, "logprobs": []} for word in words),
         {"type": "response.output_text.done", **place, "text": whole, "logprobs": []},
         {"type": "response.content_part.done", **place, "part": {**part, "text": whole}},
+        {"type": "response.output_item.done", "output_index": 0, "item": done},
         {"type": "response.newer.than.this.list"},
     ]
-    ending: dict[str, Any] = {**response, "status": finish}
+    ending: dict[str, Any] = {**response, "status": finish, "output": [done]}
     if finish == "incomplete":
         ending["incomplete_details"] = {"reason": "max_output_tokens"}
     if finish == "failed":

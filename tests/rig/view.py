@@ -14,19 +14,6 @@ if TYPE_CHECKING:
     from rig.browser import Lab
 
 LIMIT_MS = 60_000
-_COPIES = """
-([want, count]) => {
-  const seen = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  let text = '';
-  while (seen.nextNode()) {
-    const parent = seen.currentNode.parentElement;
-    // What is there for screen readers only is no second copy for the eye.
-    const hidden = parent.closest('.ssew-unseen, .cm-editor, style, script');
-    if (!hidden && parent.checkVisibility({visibilityProperty: true})) text += seen.currentNode.data;
-  }
-  return text.split(want).length - 1 === count;
-}
-"""
 
 
 def golden(lab: Lab, model: str) -> str:
@@ -40,13 +27,6 @@ def golden_at(base: str, model: str, headers: dict[str, str] | None = None) -> s
     body = httpx.get(f"{base}/api/v1/stream/chat", params=query, headers=headers, timeout=30).text
     rows = [line.removeprefix("data: ") for line in body.splitlines() if line.startswith('data: {"text"')]
     return "".join(json.loads(row)["text"] for row in rows)
-
-
-def until_seen(page: Page, text: str, copies: int = 1) -> None:
-    """Wait until the first and the last line of a text stand in the page so many times, for the eye."""
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    for line in {lines[0], lines[-1]}:
-        page.wait_for_function(_COPIES, arg=[line, copies], timeout=LIMIT_MS)
 
 
 def until_state(page: Page, state: str) -> None:

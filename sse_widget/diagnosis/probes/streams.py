@@ -22,7 +22,7 @@ DRIP = {"q": "drip", "model": f"synthetic:tokens={TOKENS},rate={RATE:g},jitter=0
 """A tiny run whose every delta is one word, ten a second for two seconds."""
 
 BEAT_S = 0.5
-WATCHED_S = 3.0
+WATCHED_S = 2.2
 WATCHED_SHARE = 0.9
 LONGEST_BEAT_S = 300.0
 _PATIENCE_S = 20.0

@@ -87,7 +87,7 @@ async def _handshake(address: str, port: int, host: str, tls: ssl.SSLContext) ->
     except ssl.SSLCertVerificationError as error:
         return Certificate(error_code=error.verify_code, failure=Failure("tls", error.verify_message))
     except (OSError, TimeoutError) as error:
-        return Certificate(failure=Failure("tls", _plain(error)))
+        return Certificate(plain=await _speaks_http(address, port), failure=Failure("tls", _plain(error)))
     layer = writer.get_extra_info("ssl_object")
     certificate = layer.getpeercert() or {}
     found = Certificate(
@@ -99,6 +99,20 @@ async def _handshake(address: str, port: int, host: str, tls: ssl.SSLContext) ->
     )
     await _close(writer)
     return found
+
+
+async def _speaks_http(address: str, port: int) -> bool:
+    """Whether a port where no handshake succeeds answers plain HTTP."""
+    try:
+        async with asyncio.timeout(DIAL_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(address, port)
+            try:
+                writer.write(b"HEAD / HTTP/1.0\r\n\r\n")
+                return await reader.read(5) == b"HTTP/"
+            finally:
+                await _close(writer)
+    except (OSError, TimeoutError):
+        return False
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -143,7 +143,8 @@ def _cut(silence: Silence, beat_s: float) -> Judgement:
 
 def safe_beat_s(lived_s: float) -> float:
     """Return a heartbeat that keeps a connection with this idle timeout open, also when one beat is late."""
-    return max(1.0, float(int(lived_s / (ROOM + 0.5)))) if lived_s >= 1 else max(0.05, round(lived_s / (ROOM + 0.5), 2))
+    beat_s = lived_s / (ROOM + 0.5)
+    return float(int(beat_s)) if beat_s >= 1 else max(0.05, round(beat_s, 2))
 
 
 def resume(seen: Observed) -> Judgement:

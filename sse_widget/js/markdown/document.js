@@ -3,19 +3,19 @@
  *
  * After each look at the tree, a parse reads the text from the anchor on: the first line that is not final, inside
  * the containers and the leaf that it belongs to. How much that is does not depend on the length of the text. At
- * the end the tree is the one of the whole text read at once, but for references: a text that was final before
- * its definition came stays as it is.
+ * the end the tree is the one of the whole text read at once. Final pieces change in one case alone, when the definition
+ * of a link comes that they name: `revised` has those.
  */
 import { blocksOf } from "./blocks.js";
 import { parseBlocks } from "./grammar.js";
 import { Growth } from "./growth.js";
 import { piece, settle } from "./pieces.js";
+import { References } from "./references.js";
 import { Settlement } from "./settlement.js";
 import { isUndecided } from "./tail.js";
 
 /** @typedef {import("./pieces.js").Piece} Piece */
 /** @typedef {import("./settlement.js").Anchor} Anchor */
-/** @typedef {Record<string, {href: string, title: string}>} References */
 
 /** UTF-16 units of a paragraph: what is left open at its end, how long it is before it is cut, and when it must be. */
 const SEAMS = { margin: 48, after: 160, limit: 4000 };
@@ -35,8 +35,9 @@ export class MarkdownDocument {
   #carriage = "";
   /** @type {{anchor: Anchor, text: string, forced: boolean} | null} where the leaf began of which a part is final */
   #home = null;
-  /** @type {References} */
-  #references = Object.create(null);
+  #references = new References();
+  /** Pieces that were final and have changed in the last look: a definition has come that they name. @type {Piece[]} */
+  revised = [];
   /** @type {WeakMap<Piece, boolean>} lists and items that are loose for good */
   #loose = new WeakMap();
 
@@ -58,6 +59,7 @@ export class MarkdownDocument {
   /** Reads what was appended. @returns {Piece} the root, with all that may have changed since the last call */
   read() {
     settle(this.root);
+    this.revised = [];
     const { length } = this.#rest;
     if (length > LONG && length - this.#restRead < length / GROWTH) return this.root;
     this.#read(true);
@@ -67,6 +69,7 @@ export class MarkdownDocument {
   /** Reads all as a text that has ended. Text that comes later all the same goes on where it was. @returns {Piece} */
   finish() {
     settle(this.root);
+    this.revised = [];
     if (this.#carriage) this.append("\n");
     this.#read(false);
     return this.root;
@@ -75,14 +78,27 @@ export class MarkdownDocument {
   /** @param {boolean} open whether more text may follow */
   #read(open) {
     const source = this.#anchor.prefix + (open ? shown(this.#rest) : this.#rest);
-    const env = { references: Object.create(this.#references), open };
+    const env = { references: Object.create(this.#references.known), open };
     const growth = new Growth(this.#anchor, env, source, this.#loose);
     const fits = growth.grow(blocksOf(parseBlocks(source, env)));
     const settlement = new Settlement(growth, this.#references, { ...this.#seams });
-    if (!fits || (this.#home?.forced && (!open || settlement.endsLeaf()))) return this.#readAgain(open);
-    if (!open) return;
-    this.#move(settlement.next(), source);
+    if (!fits || (this.#home && this.#isWrong(this.#home, env, settlement))) return this.#readAgain(open);
+    if (open) this.#move(settlement.next(), source);
     this.#restRead = this.#rest.length;
+    this.revised = this.#references.revise(open ? {} : env.references);
+  }
+
+  /**
+   * Whether the final part of a paragraph may be wrong now that the paragraph ends: it was cut where later text could
+   * change it, or a definition came with the very end.
+   *
+   * @param {{forced: boolean}} home
+   * @param {{references: object, open: boolean}} env
+   * @param {Settlement} settlement
+   */
+  #isWrong({ forced }, { references, open }, settlement) {
+    if (forced && (!open || settlement.endsLeaf())) return true;
+    return !open && Object.keys(references).length > 0 && this.#anchor.leaf?.stood.includes("[") === true;
   }
 
   /** What was taken for the beginning of a leaf was none: the leaf is read once more, whole. @param {boolean} open */

@@ -86,8 +86,10 @@ export class Growth {
       leaf.children = this.#rows(block.children.slice(1), leaf, last);
       return block.type === "table";
     }
-    if (block.type !== "paragraph" && block.type !== "heading") return false;
-    leaf.kind = block.type;
+    // A heading is no task.
+    const text = block.type === "paragraph" || (block.type === "heading" && leaf.checked === null);
+    if (!text) return false;
+    leaf.kind = /** @type {"paragraph" | "heading"} */ (block.type);
     leaf.level = block.level;
     leaf.children = this.#spans(leaf, withoutStood(block.content), this.#isOpen(block, last));
     return true;
@@ -96,10 +98,11 @@ export class Growth {
   /**
    * @param {Block} block
    * @param {boolean} last whether nothing stands behind it, in any container
+   * @param {boolean} [task] whether it may be a task: the first of an item
    * @returns {Piece}
    */
-  #node(block, last) {
-    const made = this.#made(block, last);
+  #node(block, last, task = false) {
+    const made = task && block.type === "paragraph" ? this.#task(block, last) : this.#made(block, last);
     this.blockOf.set(made, block);
     return made;
   }
@@ -133,6 +136,13 @@ export class Growth {
     }
   }
 
+  /** @param {Block} block @param {boolean} last */
+  #task(block, last) {
+    const box = TASK.exec(block.content);
+    const checked = box && box[1] !== " ";
+    return this.#text(piece("paragraph", { checked }), block, block.content.slice(box?.[0].length ?? 0), last);
+  }
+
   /** @param {Piece} container @param {Block} block @param {boolean} last @returns {Piece} */
   #container(container, block, last) {
     const end = block.children.length - 1;
@@ -143,22 +153,9 @@ export class Growth {
 
   /** @param {Block} block @param {boolean} last @returns {Piece} */
   #item(block, last) {
-    const item = this.#container(piece("item"), block, last);
-    const [first] = item.children;
-    const content = block.children[0]?.content ?? "";
-    const box = first?.kind === "paragraph" ? TASK.exec(content) : null;
-    if (!first || !box) return item;
-    first.checked = box[1] !== " ";
-    const only = last && item.children.length === 1;
-    const { children } = this.#text(
-      piece("paragraph"),
-      /** @type {Block} */ (block.children[0]),
-      content.slice(box[0].length),
-      only,
-    );
-    if (this.open && this.open !== first && only) this.open = first;
-    first.children = children;
-    return item;
+    const end = block.children.length - 1;
+    const children = block.children.map((child, i) => this.#node(child, last && i === end, i === 0));
+    return piece("item", { children });
   }
 
   /** @param {Piece} leaf @param {Block} block @param {string} content @param {boolean} last @returns {Piece} */
@@ -179,6 +176,8 @@ export class Growth {
 
   /** @param {Piece} leaf @param {string} content @param {boolean} open @returns {Piece[]} */
   #spans(leaf, content, open) {
+    const source = leaf.stood + content;
+    leaf.source = source.includes("[") ? source : "";
     if (!open) return spansOf(parseSpans(content, { ...this.env, open: false }));
     this.open = leaf;
     return this.spansBehind(content);

@@ -1,12 +1,13 @@
 /** Which links there are: http, https and mailto, by a mark or bare; every other one stays the text that it is. */
 
+import { isOpen } from "./open.js";
+
 /** @typedef {import("markdown-it").StateInline} StateInline */
 
 // An address has a host, and no user before it: `https://bank.example@evil.example` names the second.
 const WEB = /^https?:\/\/[^\s/\\?#@]+(?:[/?#][^\s\\]*)?$/i;
 const MAIL = /^mailto:[^\s\\]+$/i;
 // Controls, and the marks that turn the direction of text around (Unicode TR 36).
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
 const HIDDEN = /[\0-\x20\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u;
 
 /** @param {string} url as markdown-it has normalised it */
@@ -61,7 +62,7 @@ function bareLink(state, silent) {
   if (!silent) {
     state.pending = state.pending.slice(0, -scheme.length);
     const open = state.push("link_open", "a", 1);
-    const growing = state.env["open"] && state.pos + (rest ?? "").length === state.src.length;
+    const growing = isOpen(state) && state.pos + (rest ?? "").length === state.src.length;
     open.attrs = growing ? [] : [["href", href]];
     state.push("text", "", 0).content = scheme + tail;
     state.push("link_close", "a", -1);

@@ -5,6 +5,7 @@
  * what closes after no blank and before no letter or digit. A block ends before the next empty line, and nothing
  * is longer than its limit, so that a mark that is never closed holds nothing up.
  */
+import { isOpen } from "./open.js";
 import { endsSource } from "./repair.js";
 
 /** @typedef {import("markdown-it").StateInline} StateInline */
@@ -24,7 +25,7 @@ export function addMath(md) {
 
 /** @param {StateInline} state @param {boolean} silent */
 function mathSpan(state, silent) {
-  const found = spanAt(state.src, state.pos, state.posMax, Boolean(state.env["open"]));
+  const found = spanAt(state.src, state.pos, state.posMax, isOpen(state));
   if (!found) return false;
   if (!silent && found.end > 0) {
     const token = state.push("math", "", 0);
@@ -127,7 +128,7 @@ function blockFrom(state, start, end, first, right) {
     source += `${text}\n`;
     length += text.length + 1;
   }
-  return state.env["open"] && endsSource(state, end - 1)
+  return isOpen(state) && endsSource(state, end - 1)
     ? { source: source.trim(), line: end, pending: true }
     : null;
 }

@@ -18,6 +18,8 @@
  * @property {boolean} display of math that has a line of its own; of a row that is the head
  * @property {boolean} pending of math that is not closed, so that it is shown as its source
  * @property {boolean | null} checked of a paragraph that is a task
+ * @property {string} stood the part of a paragraph's source whose spans are final
+ * @property {string} source of a text with brackets, which a definition that comes later may turn into links
  * @property {boolean} renewed nothing of what was shown of it before stands
  */
 /**
@@ -46,6 +48,8 @@ export function piece(kind, values = {}) {
     display: false,
     pending: false,
     checked: null,
+    stood: "",
+    source: "",
     renewed: false,
     ...values,
   };

@@ -3,6 +3,7 @@
  * becomes, or held back, so that nothing on show changes its kind when the rest comes. They act with
  * `env.open` alone; a whole text is read as markdown-it reads it.
  */
+import { isOpen } from "./open.js";
 
 /** @typedef {import("markdown-it").StateInline} StateInline */
 /** @typedef {import("markdown-it").StateBlock} StateBlock */
@@ -29,7 +30,7 @@ export function addRepairs(md) {
 
 /** @param {StateInline} state @param {boolean} silent */
 function isEnd(state, silent) {
-  return state.env["open"] === true && !silent && state.posMax === state.src.length;
+  return isOpen(state) && !silent && state.posMax === state.src.length;
 }
 
 /** @param {StateInline} state @param {boolean} silent */
@@ -127,7 +128,7 @@ export function unmatchedOpeners(state) {
 
 /** Closes what is open, in reverse order. @param {StateInline} state */
 function closeEmphasis(state) {
-  if (state.env["open"] !== true) return;
+  if (!isOpen(state)) return;
   for (const opener of unmatchedOpeners(state).reverse()) {
     // Inside a word a star is more often a sign. What is inside a link is closed with it.
     if (opener.close || !state.delimiters.includes(opener)) continue;
@@ -158,7 +159,7 @@ export function endsSource(state, line) {
  * @param {boolean} silent
  */
 function openTable(state, start, end, silent) {
-  if (silent || state.env["open"] !== true || start + 1 < end || !endsSource(state, start)) return false;
+  if (silent || !isOpen(state) || start + 1 < end || !endsSource(state, start)) return false;
   if ((state.sCount[start] ?? 0) - state.blkIndent >= 4) return false;
   const line = state.src
     .slice((state.bMarks[start] ?? 0) + (state.tShift[start] ?? 0), state.eMarks[start])

@@ -30,7 +30,7 @@ export class Settlement {
 
   /**
    * @param {Growth} growth
-   * @param {import("./document.js").References} references that are final; gets those that become so
+   * @param {import("./references.js").References} references gets those that become final
    * @param {{margin: number, after: number, limit: number}} seams
    */
   constructor(growth, references, seams) {
@@ -112,6 +112,7 @@ export class Settlement {
     const { blockOf, loose } = this.#growth;
     const blocks = node.children.slice(0, done + 1).map((child) => /** @type {Block} */ (blockOf.get(child)));
     for (const block of blocks.slice(0, done)) this.#define(block);
+    for (const child of node.children.slice(0, done)) this.#references.wait(child);
     const isLoose =
       node.kind === "item"
         ? blocks.some(({ blank }) => blank)
@@ -122,8 +123,7 @@ export class Settlement {
 
   /** @param {Block} block */
   #define({ type, label, children }) {
-    const reference = type === "reference" && this.#growth.env.references[label];
-    if (reference) this.#references[label] ??= reference;
+    if (type === "reference") this.#references.define(label, this.#growth.env.references);
     for (const child of children) this.#define(child);
   }
 
@@ -225,6 +225,7 @@ export class Settlement {
     const rows = table.children.map((row) => /** @type {Block} */ (blockOf.get(row)));
     const done = rows.filter(({ start }) => start < whole).length;
     table.done = done;
+    for (const row of table.children.slice(0, done)) this.#references.wait(row);
     const after = rows[done - 1]?.start ?? -1;
     // Behind the head comes the line that rules it off.
     const at = this.#lineStarts[Math.max(after + 1, goesOn ? 0 : block.start + 2)] ?? 0;
@@ -256,6 +257,7 @@ export class Settlement {
     if (!seam) return this.#same(leaf);
     leaf.children = [...seam.spans, ...this.#growth.spansBehind(tail.slice(seam.at))];
     leaf.done = seam.spans.length;
+    leaf.stood += tail.slice(0, seam.at);
     const at = this.#sourceOf(block, block.content.length - (tail.length - seam.at));
     const line = source.slice(source.lastIndexOf("\n", at - 1) + 1, at);
     const prefix = anchors.insideParagraph(way.openers, line);

@@ -117,7 +117,7 @@ export class AdaptiveTransport {
     const parser = new Parser();
     const judge = (/** @type {import("../protocol/watch.js").Verdict} */ verdict) => {
       if (verdict === "silent") this.#silences += 1;
-      if (verdict === "silent" && this.#silences < SILENCES) attempt.again(verdict);
+      if (verdict === "silent" && this.#silences < SILENCES) attempt.sink.failed("idle");
       else if (verdict) attempt.leave("held_back");
     };
     attempt.watch(
@@ -235,14 +235,9 @@ class Attempt {
 
   /** Leaves this way for the next one. @param {string} reason */
   leave(reason) {
-    if (this.#over) return;
+    if (!this.#end()) return;
     this.#blame(reason);
-    this.again(reason);
-  }
-
-  /** @param {string} reason */
-  again(reason) {
-    if (this.#end()) this.#sink.again(reason);
+    this.#sink.again(reason);
   }
 
   #end() {

@@ -1,7 +1,12 @@
 /** Which addresses a page may reach the server at, in order of preference, and what a failed try means. Pure. */
 
 /** @typedef {"extension" | "url" | "proxy" | "colab" | "relay"} Route */
-/** @typedef {"granted" | "denied" | "prompt" | "unknown"} Permission of the browser, for a page to reach this computer */
+/**
+ * Of the browser, for a page to reach this computer: `barred` may not even be asked for (by a page of http), and
+ * `unknown` has a browser that knows no such rule.
+ *
+ * @typedef {"granted" | "denied" | "prompt" | "barred" | "unknown"} Permission
+ */
 /**
  * What decides; addresses end in `/`, and are empty where there is none.
  *
@@ -103,8 +108,8 @@ function insisted(rung) {
 /** @param {string} base @param {boolean} hidden @param {Facts} facts */
 function unanswered(base, hidden, { pageUrl, permission }) {
   if (hidden) return "cors_refused";
-  const barred = needsPermission(pageUrl, base) && (permission !== "unknown" || pageUrl.startsWith("http:"));
-  return barred && permission !== "granted" ? "lna_denied" : "unreachable";
+  const ruled = permission !== "granted" && permission !== "unknown";
+  return ruled && needsPermission(pageUrl, base) ? "lna_denied" : "unreachable";
 }
 
 /** @param {string} url */

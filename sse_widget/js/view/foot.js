@@ -37,7 +37,7 @@ export class Foot {
     onPress(stop, () => this.#stop(), signal);
     const state = element("div", { className: "ssew-state" }, dot, status, via);
     const actions = element("div", { className: "ssew-actions" }, ...folds, this.#copy, resume, cut, stop);
-    this.element = element("div", { className: "ssew-foot" }, state, actions);
+    this.element = element("div", { className: "ssew-foot" }, state, actions, this.#parts.why);
   }
 
   beat() {
@@ -72,10 +72,11 @@ export class Foot {
   /** Says by which way the stream comes, and why it is not the usual one. */
   way() {
     const { transport, transportReason } = this.#reading;
-    const { via, way } = this.#parts;
+    const { via, way, why } = this.#parts;
     const names = this.#words.transport;
-    const name = names[/** @type {keyof typeof names} */ (transport)] ?? transport;
-    way.textContent = transportReason ? `${name}: ${this.#status.reason(transportReason)}` : name;
+    way.textContent = names[/** @type {keyof typeof names} */ (transport)] ?? transport;
+    why.textContent = transport && transportReason && this.#status.reason(transportReason);
+    why.hidden = !why.textContent;
     via.hidden = !transport;
   }
 
@@ -94,6 +95,7 @@ function parts(words) {
     status: element("span", { className: "ssew-status", dir: "auto" }),
     via: element("span", { className: "ssew-via" }),
     way: element("bdi", {}),
+    why: element("p", { className: "ssew-why", dir: "auto" }),
     resume: element("button", { className: main, type: "button", hidden: true }, words.resume),
     cut: element("button", { className: "ssew-button", type: "button" }, words.cut),
     stop: element("button", { className: main, type: "button" }, words.stop),

@@ -8,7 +8,7 @@ import { keepKeys } from "./keys.js";
 import { KnobsView } from "./knobs.js";
 import { EndFollower } from "./scroll.js";
 import { spoken } from "./spoken.js";
-import { Timeline } from "./timeline.js";
+import { timelineFold } from "./timeline_fold.js";
 import { wordsIn } from "./words.js";
 
 /** @typedef {import("./typewriter.js").AdaptiveTypewriter} AdaptiveTypewriter */
@@ -36,7 +36,6 @@ const NEWS_MS = 10_000;
 const SHORT_QUESTION = 100;
 const SLIDERS =
   "M2.5 4.5h6M12 4.5h1.5M2.5 11.5H4M7.5 11.5h6M8.5 4.5a1.75 1.75 0 1 0 3.5 0 1.75 1.75 0 1 0-3.5 0M4 11.5a1.75 1.75 0 1 0 3.5 0 1.75 1.75 0 1 0-3.5 0";
-const CURVE = "M2.5 2.5v9.3a1.7 1.7 0 0 0 1.7 1.7h9.3M5 10.5c2.2 0 2.3-5 4.4-5 1.6 0 1.5 2.2 4.1-1.8";
 
 /** One view of a reading. Several can show the same one, each at its own pace. */
 export class Panel {
@@ -197,27 +196,6 @@ function knobsFold({ draft, knobs, tuning, reading, signal }, words) {
     },
     signal,
   });
-  return fold;
-}
-
-/** Whether it is unfolded is a knob. @param {PanelOptions} options @param {ReturnType<typeof wordsIn>} said */
-function timelineFold({ recording, reading, parts, knobs, signal }, { words, dir }) {
-  const timeline = new Timeline({ recording, reading, parts, words, dir, signal });
-  const open = () => knobs.values.timeline;
-  const fold = new Fold({
-    label: words.timeline,
-    drawing: CURVE,
-    region: timeline.element,
-    open: open(),
-    hear: (wanted) => knobs.set({ timeline: wanted }),
-    signal,
-  });
-  const show = () => {
-    fold.open(open());
-    timeline.open(open());
-  };
-  knobs.listen(({ timeline: changed }) => changed !== undefined && show(), signal);
-  show();
   return fold;
 }
 

@@ -49,7 +49,8 @@ const ENGLISH = {
   relayed: "The stream comes through the kernel. What you change arrives when the kernel is free.",
 
   timeline: "Timeline",
-  noTimeline: "The timeline could not be loaded. The figures stand above.",
+  noTimeline:
+    "The timeline could not be loaded: neither the server nor the kernel answers. Unfold it again later.",
   marks: {
     delivered: "Delivered",
     displayed: "Displayed",
@@ -146,7 +147,7 @@ const ARABIC = {
   relayed: "يأتي البث عبر النواة. يصل ما تغيّره حين تفرغ النواة.",
 
   timeline: "المخطط الزمني",
-  noTimeline: "تعذّر تحميل المخطط الزمني. الأرقام ظاهرة أعلاه.",
+  noTimeline: "تعذّر تحميل المخطط الزمني: لا يجيب الخادم ولا النواة. افتحه مرة أخرى لاحقًا.",
   marks: {
     delivered: "وصل",
     displayed: "ظهر",

@@ -1,4 +1,5 @@
 /** Elements whose children come and change while an answer is written. */
+import { boxesFor } from "./boxes.js";
 import { directionIn } from "./direction.js";
 import { elementFor, refresh, TAKES } from "./elements.js";
 
@@ -23,17 +24,21 @@ export class Branch {
   #kind;
   #setting;
   #directed;
+  #boxes;
 
   /** @param {Piece} node @param {Setting} setting @param {HTMLElement} [element] */
   constructor(node, setting, element = elementFor(node)) {
     this.#kind = node.kind;
     this.#setting = setting;
     this.#directed = !DIRECTED.has(node.kind);
+    this.#boxes = boxesFor(node.kind);
     this.element = element;
   }
 
   /** @param {Piece} node */
-  takes({ kind }) {
+  takes({ kind, checked }) {
+    const isTask = this.element.localName === "label";
+    if (isTask !== (kind === "paragraph" && checked !== null)) return false;
     return kind === this.#kind || (TAKES[this.#kind]?.includes(kind) ?? false);
   }
 
@@ -41,19 +46,29 @@ export class Branch {
   show(node) {
     const { children, done, kind } = node;
     this.#kind = kind;
+    if (node.source) this.#setting.waiting.set(node, this);
     this.element = refresh(this.element, node);
     this.#split(children);
     children.forEach((child, i) => {
       this.#showAt(i, child);
     });
     for (const { element } of this.children.splice(children.length)) element.remove();
-    this.children.splice(0, done);
+    for (const { element } of this.children.splice(0, done)) this.#boxes?.settled(element, this.element);
     this.#direct();
+  }
+
+  /** Shows a node that was final anew. @param {Piece} node */
+  renew(node) {
+    const box = this.element.querySelector(":scope > input");
+    this.element.replaceChildren(...(box ? [box] : []));
+    this.children = [];
+    this.#boxes = boxesFor(node.kind);
+    this.show(node);
   }
 
   /** @param {Shown} shown whose element is new */
   place(shown) {
-    this.element.append(shown.element);
+    (this.#boxes?.last ?? this.element).append(shown.element);
   }
 
   /** @param {number} i @param {Piece} node */

@@ -109,7 +109,8 @@ export class Code {
     this.#highlighter = highlighter;
     const open = this.#open;
     const lines = this.#final.split("\n").slice(0, -1);
-    this.#body.replaceChildren((this.#box = newBox()));
+    this.#box = newBox();
+    this.#body.replaceChildren(this.#box);
     this.#boxLines = 0;
     for (const line of lines) this.#addLine(line);
     this.#open = "";

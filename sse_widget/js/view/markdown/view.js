@@ -12,6 +12,7 @@ import { shownFor } from "./shown.js";
  * @property {Document} document
  * @property {import("../words.js").Words} words
  * @property {Pick<Parts, "get"> | null} parts
+ * @property {WeakMap<import("../../markdown/pieces.js").Piece, Branch>} waiting what shows texts that may be revised
  * @property {(node: import("../../markdown/pieces.js").Piece, setting: Setting, text?: Text) => import("./branch.js").Shown} make
  */
 
@@ -44,6 +45,7 @@ export class MarkdownView {
       document,
       parts,
       make: shownFor,
+      waiting: new WeakMap(),
       words: wordsIn(lang || document.documentElement.lang).words,
     };
     element.classList.add("ssew-text", "ssew-markdown");
@@ -71,7 +73,7 @@ export class MarkdownView {
     if (this.#finished) return;
     this.#finished = true;
     this.#stopWaiting();
-    this.#root.show(this.#source.finish());
+    this.#show(this.#source.finish());
   }
 
   /** Removes all text. */
@@ -89,8 +91,14 @@ export class MarkdownView {
 
   #render() {
     this.#stopWaiting();
-    this.#root.show(this.#source.read());
+    this.#show(this.#source.read());
     this.#renderedMs = this.#now;
+  }
+
+  /** @param {import("../../markdown/pieces.js").Piece} root */
+  #show(root) {
+    this.#root.show(root);
+    for (const piece of this.#source.revised) this.#setting.waiting.get(piece)?.renew(piece);
   }
 
   #stopWaiting() {
