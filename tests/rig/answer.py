@@ -65,7 +65,7 @@ class _ListenerHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>')
 
-    do_POST = do_HEAD = do_OPTIONS = do_GET
+    do_POST = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 - the names that http.server calls
 
     def log_message(self, *_: object) -> None:
         pass
