@@ -82,7 +82,8 @@ ROLE = {"role": "region|list|listitem|none|table|rowgroup|row|cell|columnheader"
 NUMBER = {"depth", "height", "lspace", "rspace", "voffset", "width", "scriptlevel", "linethickness", "mathsize"}
 WORD = {
     "accent", "accentunder", "columnalign", "columnspacing", "display", "displaystyle", "fence", "largeop",
-    "mathvariant", "maxsize", "minsize", "movablelimits", "notation", "rowspacing", "separator", "stretchy", "symmetric",
+    "mathvariant", "maxsize", "minsize", "movablelimits", "notation", "rowspacing", "separator", "stretchy",
+    "symmetric",
 }  # fmt: skip
 MATHML = dict.fromkeys(NUMBER | WORD, r"[-+\d.a-z% ]*") | dict.fromkeys(
     ["mathcolor", "mathbackground"], r"#[\da-f]{3,8}|[a-z]+"
