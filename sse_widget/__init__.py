@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sse_widget.answer import Answer as Answer
     from sse_widget.client import StreamClient as StreamClient
+    from sse_widget.diagnosis import doctor as doctor
     from sse_widget.display import show as show
     from sse_widget.errors import ConnectError as ConnectError
     from sse_widget.errors import IdleTimeout as IdleTimeout
@@ -42,6 +43,7 @@ _MODULES = {
     "StreamClient": "client",
     "StreamWidget": "widget",
     "WrongContentType": "errors",
+    "doctor": "diagnosis",
     "load_ipython_extension": "magic",
     "serve": "hosting",
     "show": "display",

@@ -124,6 +124,12 @@ def find(
     return Address(named, token or environment.get(TOKEN_VARIABLE, ""), in_jupyter=named.endswith(EXTENSION_PATH))
 
 
+def running() -> Hosted | None:
+    """Return this process's own server if it runs; never starts one."""
+    with _lock:
+        return _own if _own is not None and _own.running else None
+
+
 def ways(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the `route` and `transport` that the environment names. Raises ValueError for one that does not exist."""
     named = {"route": (ROUTE_VARIABLE, ROUTES), "transport": (TRANSPORT_VARIABLE, TRANSPORTS)}

@@ -168,7 +168,7 @@ class KnobTraits(Widget):  # type: ignore[misc]
         seen = sync_data.get("knobs_seen", self.knobs_seen)
         late = {name: getattr(self, name) for name in sync_data if self._set_at.get(name, 0) > seen}
         state = {**sync_data, **late}
-        if "preset" in state:
+        if "preset" in state or not DEFAULTS.keys().isdisjoint(state):
             state["preset"] = preset_of({**self._knobs, **state})
         with _set_by_page(state):
             super().set_state(state)

@@ -99,6 +99,8 @@ class Relay:
                 self._pages[order.to] = None
                 while len(self._pages) > MAX_PAGES:
                     self._leave(next(iter(self._pages)))
+            case "hush":
+                self._pages.pop(order.to, None)
             case "leave":
                 self._leave(order.to)
             case "open" if _STREAM_ID.fullmatch(order.stream_id):

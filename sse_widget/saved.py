@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from html import escape
 
 _STYLE = """<style>
-.jp-OutputArea-child:has(+ .jp-OutputArea-child .{name}):not(:has(.jp-OutputArea-output *)) {{ display: none }}
+.jp-OutputArea-child:has(+ .jp-OutputArea-child > * > .{name}):not(:has(.jp-OutputArea-output *)) {{ display: none }}
 .{name} .ssew-late {{ animation: ssew-late 1s step-end backwards }}
 @keyframes ssew-late {{ from {{ visibility: hidden }} }}
 </style>"""
+
+_UNTYPESET = "mathjax_ignore tex2jax_ignore"
+"""The text stands as it came. MathJax 3 and 2 would find formulas in it, also where a live view hides it: in JupyterLab
+that is a task of 150 ms at the end of a long answer."""
 
 _NOTES = {
     "en": {
@@ -53,7 +57,7 @@ class Saved:
         question = escape(self.question)
         asked = f'<p dir="auto" style="white-space: pre-wrap"><strong>{question}</strong></p>' if question else ""
         return (
-            f'<div class="ssew-saved {name}" style="max-width: 46rem">{_STYLE.format(name=name)}'
+            f'<div class="ssew-saved {name} {_UNTYPESET}" style="max-width: 46rem">{_STYLE.format(name=name)}'
             f"{asked}{_lines(self.text)}{self._note}</div>"
         )
 

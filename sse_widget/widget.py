@@ -45,8 +45,9 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
 
     `url` and `token` name a server; without them it is the Jupyter extension's, the one of SSE_WIDGET_URL and
     SSE_WIDGET_TOKEN, or a process that the first widget starts when it is made. `model` and `lang` are the defaults of
-    questions and words; empty means the server's and the page's. The other traits are knobs (knobs.py): they act on the
-    running answer, and on every question from then on; `preset` sets several.
+    questions and words; empty means the server's and the page's. `markdown=False` shows answers as plain text. The
+    other traits are knobs (knobs.py): they act on the running answer, and on every question from then on; `preset` sets
+    several.
 
     A page looks for a way to the server by itself. `route` names one ("extension", "url", "proxy", "colab", or "relay",
     by this kernel), `transport` the way of streaming there ("sse", "websocket", "poll"); "auto" leaves it to the page.
@@ -70,6 +71,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     in_jupyter = t.Bool(default_value=False).tag(sync=True)
     model = t.Unicode("").tag(sync=True)
     lang = t.Unicode("").tag(sync=True)
+    markdown = t.Bool(default_value=True).tag(sync=True)
     saved_id = t.Unicode("").tag(sync=True)
     node = t.Unicode("").tag(sync=True)
     route = t.Enum(hosting.ROUTES, "auto").tag(sync=True)

@@ -13,10 +13,18 @@ const source = join(root, "sse_widget", "js");
 const target = join(root, "sse_widget", "static");
 
 /** Each is one file of its own. anywidget takes one module, and a page can copy one file. */
-const bundles = ["sse.js", "widget.js", "page/page.js", "view/widget.css", "page/page.css"];
+const bundles = ["sse.js", "markdown.js", "widget.js", "page/page.js", "view/widget.css", "page/page.css"];
 /** Loaded by name when an answer needs them (parts.js). */
 const parts = (await readdir(join(source, "parts")).catch(() => [])).filter((file) => file.endsWith(".js"));
 const copies = ["page/index.html", "page/icon.svg"];
+
+/** What markdown-it brings along, and the browser has, or nobody uses. */
+const slim = Object.fromEntries(
+  ["entities", "linkify-it", "uc.micro", "punycode.js"].map((name) => [
+    name,
+    join(source, "markdown", "slim", `${name.replace(/\.js$/, "")}.js`),
+  ]),
+);
 
 /**
  * The page loads the published sse.js as any other page would, not a copy inside its own bundle.
@@ -47,6 +55,7 @@ async function bundled(entry, name = basename(entry)) {
     minify: true,
     legalComments: "eof",
     charset: "utf8",
+    alias: slim,
     plugins: [publishedLibrary],
     logLevel: "warning",
   });

@@ -55,7 +55,10 @@ class Dial(msgspec.Struct, frozen=True):
 
 
 class Certificate(msgspec.Struct, frozen=True):
-    """A TLS handshake. `error_code` is OpenSSL's verify code (X509_V_ERR_…), 0 when the certificate is good."""
+    """A TLS handshake. `error_code` is OpenSSL's verify code (X509_V_ERR_…), 0 when the certificate is good.
+
+    `plain` says that the port answers HTTP without encryption.
+    """
 
     took_s: float = 0.0
     version: str = ""
@@ -63,6 +66,7 @@ class Certificate(msgspec.Struct, frozen=True):
     issuer: str = ""
     days_left: float = 0.0
     error_code: int = 0
+    plain: bool = False
     failure: Failure | None = None
 
 
@@ -115,25 +119,30 @@ class Drip(msgspec.Struct, frozen=True):
 
 
 class Beats(msgspec.Struct, frozen=True):
-    """Pings of a quiet stream that were asked for every `every_s`, over `watched_s`."""
+    """Pings of a quiet stream that were asked for every `every_s`, over `watched_s`.
+
+    `granted_s` is the cadence that the server promised, 0 when it said nothing; `status` is 0 without an answer.
+    """
 
     every_s: float
     watched_s: float
+    granted_s: float = 0.0
     pings: tuple[float, ...] = ()
     failure: Failure | None = None
-    opened: bool = True
+    status: int = 200
 
 
 class Silence(msgspec.Struct, frozen=True):
-    """A connection on which the server writes nothing for `asked_s`, and then one word; `heartbeat_s` is its habit.
+    """A connection on which the server writes nothing for `asked_s`, and then one word.
 
-    `lived_s` is from the last byte to the cut, to the word, or to the end of our patience.
+    `lived_s` is from the last byte to the cut, to the word, or to the end of our patience. `granted_s` is the heartbeat
+    that the server promised, which must be longer.
     """
 
     asked_s: float
     lived_s: float
     spoke: bool = False
-    heartbeat_s: float = 0.0
+    granted_s: float = 0.0
     status: int = 0
     failure: Failure | None = None
 
@@ -170,7 +179,7 @@ class Cors(msgspec.Struct, frozen=True):
 
 
 class Observed(msgspec.Struct, frozen=True):
-    """All that was seen of one server. None stands for what was not probed (yet)."""
+    """All that was seen of one server; None stands for what was not probed (yet). `heartbeat_s` is its habit."""
 
     url: str
     network: Network | None = None
@@ -186,6 +195,8 @@ class Observed(msgspec.Struct, frozen=True):
     drips: tuple[Drip, ...] = ()
     beats: Beats | None = None
     silence: Silence | None = None
+    idle_off: bool = False
+    heartbeat_s: float = 0.0
     resume: Resume | None = None
     socket: Socket | None = None
     cors: Cors | None = None

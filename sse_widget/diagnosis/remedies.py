@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 COMMON = ("nginx", "Caddy", "Traefik", "Cloudflare", "ALB")
 """What is shown when no hop has named itself."""
 
+_WHERE_FOUND = frozenset({"cors", "cors_twice"})
+# Topics that are the server's own more often than a hop's: lines are shown for programs that were seen only.
+
 _NGINX_LOCATION = "location /api/v1/stream/ {\n"
 
 LINES: dict[str, dict[str, str]] = {
     "buffering": {
-        "nginx": "# in this location; and remove `proxy_ignore_headers X-Accel-Buffering`\nproxy_http_version 1.1;\nproxy_buffering off;",
+        "nginx": "# in this location; and remove `proxy_ignore_headers X-Accel-Buffering`\n"
+        "proxy_http_version 1.1;\nproxy_buffering off;",
         "Caddy": "reverse_proxy 127.0.0.1:8765 {\n    flush_interval -1\n}",
         "Traefik": "# take the `buffering` middleware off this router; in the service:\n"
         "loadBalancer:\n  responseForwarding:\n    flushInterval: 1ms",
@@ -37,7 +41,8 @@ LINES: dict[str, dict[str, str]] = {
     "idle": {
         "nginx": "proxy_read_timeout 1h;",
         "Caddy": "reverse_proxy 127.0.0.1:8765 {\n    transport http {\n        read_timeout 1h\n    }\n}",
-        "Traefik": "entryPoints:\n  websecure:\n    transport:\n      respondingTimeouts:\n        writeTimeout: 0\n        idleTimeout: 1h",
+        "Traefik": "entryPoints:\n  websecure:\n    transport:\n      respondingTimeouts:\n"
+        "        writeTimeout: 0\n        idleTimeout: 1h",
         "Cloudflare": "The limit of 100 s is fixed: sse-server --heartbeat-s 20",
         "ALB": "aws elbv2 modify-load-balancer-attributes --load-balancer-arn ARN \\\n"
         "    --attributes Key=idle_timeout.timeout_seconds,Value=3600",
@@ -53,7 +58,8 @@ LINES: dict[str, dict[str, str]] = {
     },
     "websocket": {
         "nginx": _NGINX_LOCATION.replace("stream/", "stream/ws")
-        + "    proxy_pass http://127.0.0.1:8765;\n    proxy_http_version 1.1;\n    proxy_set_header Upgrade $http_upgrade;\n"
+        + "    proxy_pass http://127.0.0.1:8765;\n    proxy_http_version 1.1;\n"
+        "    proxy_set_header Upgrade $http_upgrade;\n"
         "    proxy_set_header Connection upgrade;\n    proxy_read_timeout 1h;\n}",
         "Caddy": "# reverse_proxy passes upgrades; remove `header_up -Upgrade` and `-Connection`",
         "Traefik": "# passed by default; remove middlewares that set Upgrade or Connection",
@@ -62,7 +68,8 @@ LINES: dict[str, dict[str, str]] = {
         "Apache": "ProxyPass /api/v1/stream/ws http://127.0.0.1:8765/api/v1/stream/ws upgrade=websocket",
     },
     "cors": {
-        "nginx": "proxy_set_header Origin $http_origin;   # and no `if ($request_method = OPTIONS) { return ...; }` here",
+        "nginx": "# no `if ($request_method = OPTIONS) { return ...; }` in this location, and\n"
+        "proxy_set_header Origin $http_origin;",
     },
     "cors_twice": {
         "nginx": "# remove `add_header Access-Control-Allow-Origin ...;` from this location",
@@ -80,7 +87,8 @@ LINES: dict[str, dict[str, str]] = {
         "Cloudflare": "Caching > Cache Rules: path begins with /api/v1/stream/ -> Bypass cache",
     },
     "dead": {
-        "nginx": "# on the machine of nginx, with the address of its proxy_pass:\ncurl -i http://127.0.0.1:8765/api/v1/stream/health",
+        "nginx": "# on the machine of nginx, with the address of its proxy_pass:\n"
+        "curl -i http://127.0.0.1:8765/api/v1/stream/health",
         "Caddy": "# on the machine of Caddy, with the address of its reverse_proxy:\n"
         "curl -i http://127.0.0.1:8765/api/v1/stream/health",
         "Cloudflare": "cloudflared tunnel info NAME   # is the tunnel connected?",
@@ -92,7 +100,8 @@ LINES: dict[str, dict[str, str]] = {
         "Caddy": "# on by default with https; remove `protocols h1`",
         "Apache": "Protocols h2 http/1.1",
         "HAProxy": "bind :443 ssl crt FILE alpn h2,http/1.1",
-        "ALB": "aws elbv2 modify-load-balancer-attributes --load-balancer-arn ARN --attributes Key=routing.http2.enabled,Value=true",
+        "ALB": "aws elbv2 modify-load-balancer-attributes --load-balancer-arn ARN \\\n"
+        "    --attributes Key=routing.http2.enabled,Value=true",
     },
 }
 
@@ -103,5 +112,7 @@ def lines_for(topic: str, found: Sequence[str]) -> tuple[tuple[str, str], ...]:
     named = [name for name in found if name in known]
     if not named and "" in known:
         return (("", known[""]),)
+    if not named and topic in _WHERE_FOUND:
+        return ()
     names = named or [name for name in COMMON if name in known]
     return tuple((name, known[name]) for name in names)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from sse_widget.diagnosis import words
-from sse_widget.diagnosis.judgement import UNREACHED, Figure, Judgement, Verdict
+from sse_widget.diagnosis.judgement import NO_SERVER, NO_WAY, Figure, Judgement, Verdict
 from sse_widget.diagnosis.remedies import lines_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sse_widget.diagnosis.words import Lang
+from sse_widget.diagnosis.words import Lang
 
 EXIT_OK = 0
 EXIT_FAULT = 1
@@ -82,7 +79,8 @@ class Report(msgspec.Struct, frozen=True):
     @property
     def reached(self) -> bool:
         """Whether a server was reached at all."""
-        return not any(judgement.verdict == "fault" and judgement.probe in UNREACHED for judgement in self.judgements)
+        faults = [judgement for judgement in self.judgements if judgement.verdict == "fault"]
+        return not any(fault.probe in NO_WAY or fault.code in NO_SERVER for fault in faults)
 
     @property
     def exit_code(self) -> int:
@@ -156,8 +154,10 @@ def summary(report: Report) -> str:
         found = words.HEALTHY.plain(lang)
     else:
         lead = words.CULPRIT if culprit.verdict == "fault" else words.LOOK_AT
+        who = str(culprit.figures.get("who", ""))
+        title = words.say(words.AT, {"title": culprit.title, "who": who}, lang) if who else culprit.title
         counts = {"faults": len(report.faults), "warnings": len(report.warnings)}
-        found = f"{words.say(lead, {'title': culprit.title}, lang)} ({words.say(words.COUNTS, counts, lang)})"
+        found = f"{words.say(lead, {'title': title}, lang)} ({words.say(words.COUNTS, counts, lang)})"
     return found if report.complete else f"{found} {words.INTERRUPTED.plain(lang)}"
 
 

@@ -40,6 +40,11 @@ _MARKS = {
     "x-traefik-router": "Traefik",
 }
 _SHOWN = ("server", "via", "x-cache", "x-served-by", "x-powered-by", *_MARKS)
+OWN = "sse-widget"
+OWN_CODES = frozenset(
+    {"question_required", "unauthorized", "forbidden", "not_found", "invalid_request", "upgrade_required"}
+)
+OWN_TYPES = frozenset({"application/problem+json", "text/event-stream"})
 SERVERS = frozenset({"Tornado", "Uvicorn", "Gunicorn"})
 """Programs that answer for themselves and stand in front of nothing."""
 
@@ -73,5 +78,10 @@ def traces(heads: Iterable[Head]) -> tuple[str, ...]:
 
 
 def who(head: Head) -> str:
-    """Return the program that most likely wrote this response, as its `Server` line says; empty if none does."""
+    """Return the program that most likely wrote this response; empty if none names itself.
+
+    A refusal with one of our codes is our server's, whatever a proxy has put on its `Server` line.
+    """
+    if head.code in OWN_CODES and head.media_type in OWN_TYPES:
+        return OWN
     return head.get("server") or next(iter(of_head(head)), "")

@@ -5,6 +5,7 @@ import { eventId } from "./protocol/events.js";
 import { Session } from "./protocol/session.js";
 import { LimitExceeded, MAX_EVENT_CHARS, Parser } from "./protocol/sse.js";
 import { Alarm } from "./transport/alarm.js";
+import { Endpoint } from "./transport/endpoint.js";
 import { FetchTransport } from "./transport/fetch.js";
 import { platformOf } from "./transport/platform.js";
 
@@ -41,6 +42,7 @@ export class Consumer extends Listening {
   #platform;
   #transport;
   #via;
+  #why = "";
   #heartbeatS;
   #session;
   #alarm;
@@ -278,12 +280,13 @@ export class Consumer extends Listening {
     this.#enter("connecting", { ...this.#connecting, ...(code ? { code } : {}) });
   }
 
-  /** @param {string} name @param {string} reason */
-  #goes(name, reason) {
-    if (name === this.#via) return;
+  /** @param {string} name @param {string} why */
+  #goes(name, why) {
+    if (name === this.#via && why === this.#why) return;
     this.#via = name;
+    this.#why = why;
     if (this.state === "connecting") this.#waiting();
-    this.handlers.say("transport", name, reason);
+    this.handlers.say("transport", name, why);
   }
 
   /** @param {import("./protocol/actions.js").Head} head */
@@ -367,7 +370,8 @@ export class SSEConsumer extends Consumer {
    * @throws {TypeError} the URL is not one
    */
   constructor(url, options = {}) {
-    super(new FetchTransport(url, options, platformOf(options)), options);
+    const platform = platformOf(options);
+    super(new FetchTransport(new Endpoint(url, options, platform), platform), options);
   }
 }
 

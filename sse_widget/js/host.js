@@ -10,6 +10,8 @@ import { Relay } from "./transport/relay.js";
 /** @typedef {import("./parts.js").PartName} PartName */
 /** @typedef {import("./transport/ladder.js").Found} Found */
 
+/** So long a part waits for the kernel to name its server. */
+const NAMED_WITHIN_MS = 3000;
 /** Widgets are modules of their own each; what one of them loaded serves all. */
 const LOADED = Symbol.for("sse-widget.parts");
 
@@ -36,14 +38,42 @@ export function hostOf(model, isGone, signal) {
   const ladder = new Ladder(() => question(model), {
     network: platform,
     permissions: globalThis.navigator?.permissions,
+    secure: globalThis.isSecureContext === true,
     store,
     proxyPort: colab()?.proxyPort?.bind(colab()) ?? null,
     headers: (route) => (route === "extension" || route === "proxy" ? extensionHeaders(document) : {}),
     signal,
   });
   // A reload ends no signal, and the kernel would go on sending.
-  addEventListener("pagehide", () => relay.hush(), { signal });
-  return { store, relay, ladder, parts: new Parts((name) => part(name, ladder, relay)) };
+  addEventListener("pagehide", () => relay.leave(), { signal });
+  const load = async (/** @type {PartName} */ name) => {
+    await named(model, signal);
+    return part(name, ladder, relay);
+  };
+  return { store, relay, ladder, parts: new Parts(load) };
+}
+
+/**
+ * Resolves when the kernel has named its server. A new widget's kernel does so soon; before that there is no way but the
+ * kernel's own, which is a detour for a file.
+ *
+ * @param {Model} model
+ * @param {AbortSignal} signal
+ * @returns {Promise<void>}
+ */
+function named(model, signal) {
+  if (model.get("node")) return Promise.resolve();
+  return new Promise((resolve) => {
+    const go = () => {
+      clearTimeout(timer);
+      model.off("change:node", go);
+      signal.removeEventListener("abort", go);
+      resolve();
+    };
+    const timer = setTimeout(go, NAMED_WITHIN_MS);
+    model.on("change:node", go);
+    signal.addEventListener("abort", go);
+  });
 }
 
 /** @param {Model} model @returns {import("./transport/ladder.js").Question} */

@@ -15,7 +15,7 @@ import { WayTransport } from "./transport/way.js";
  * How streams are opened: `transport` makes the one of an address, `consume` reads over one.
  *
  * @typedef {object} Streams
- * @property {(url: URL, options: import("./consumer.js").ConsumerOptions) => Transport} transport
+ * @property {(url: URL, options: import("./open.js").StreamOptions) => Transport} transport
  * @property {(transport: Transport, options: import("./consumer.js").ConsumerOptions) => Consumer} consume
  */
 /**
@@ -29,6 +29,7 @@ import { WayTransport } from "./transport/way.js";
  * @property {string} base_url
  * @property {string} [node]
  * @property {string} [route]
+ * @property {import("./open.js").Wanted | "relay"} [transport]
  * @property {boolean} in_jupyter
  * @property {string} model
  * @property {string} lang
@@ -68,7 +69,7 @@ export class KernelLink {
     ladder.onFound((found) => this.#onWay(found));
     listen(model, "change:stream_id", () => this.#onStream(), signal);
     listen(model, "change:status", () => this.#onStatus(), signal);
-    for (const named of ["node", "base_url", "route"])
+    for (const named of ["node", "base_url", "route", "transport"])
       listen(model, `change:${named}`, () => this.#look(), signal);
     listen(model, "comm_live_update", () => this.#onComm(), signal);
     listen(model, "msg:custom", (/** @type {any} */ message) => this.#onMessage(message), signal);
@@ -131,7 +132,7 @@ export class KernelLink {
     const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
     const body = { q: question, ...(model ? { model } : {}), ...this.#params() };
     this.#reading.follow(question, (place) => {
-      const options = { ...place, body, key, headers: this.#headers(server) };
+      const options = { ...place, body, key, headers: this.#headers(server), transport: this.#wanted() };
       const consumer = this.#streams.consume(
         this.#streams.transport(routeUrl(server, "chat"), options),
         options,
@@ -166,6 +167,7 @@ export class KernelLink {
     if (streamId && streamId === this.#reading.streamId) return;
     this.#following = streamId;
     this.#stale = false;
+    this.#ladder.retry();
     if (streamId) this.#attach(false);
     else this.#reading.begin(this.#get("question"));
   }
@@ -247,7 +249,13 @@ export class KernelLink {
   #along(streamId, { route, server }) {
     if (!server) return this.#relay.transport(streamId);
     const url = routeUrl(server, `runs/${streamId}`, route === "extension" ? "" : this.#ticket(streamId));
-    return this.#streams.transport(url, { headers: this.#headers(server) });
+    return this.#streams.transport(url, { headers: this.#headers(server), transport: this.#wanted() });
+  }
+
+  /** @returns {import("./open.js").Wanted} */
+  #wanted() {
+    const wanted = this.#get("transport") ?? "auto";
+    return wanted === "relay" ? "auto" : wanted;
   }
 
   /** @param {string} streamId */

@@ -27,6 +27,7 @@ export class Tuning {
       if (origin === "page" && reading.following && Object.keys(ofRun).length > 0) tuner.push(ofRun);
       reading.update(connectionOf(changes));
     }, signal);
+    reading.update(knobs.connection);
     const begin = () => {
       tuner.clear();
       this.#say("");

@@ -4,11 +4,11 @@ import { hostOf } from "./host.js";
 import { isGone, KernelLink, listen } from "./kernel.js";
 import { Knobs } from "./knobs/knobs.js";
 import { Recording } from "./measure/recording.js";
+import { transportOf } from "./open.js";
 import { Reading } from "./reading.js";
 import { shareKnobs } from "./traits.js";
-import { FetchTransport } from "./transport/fetch.js";
-import { platformOf } from "./transport/platform.js";
 import { Tuning } from "./tuning.js";
+import { answerTypewriter } from "./view/answer.js";
 import { segmentGraphemes } from "./view/graphemes.js";
 import { Panel } from "./view/panel.js";
 import { hideSaved } from "./view/saved.js";
@@ -16,11 +16,13 @@ import { AdaptiveTypewriter } from "./view/typewriter.js";
 
 /** @typedef {import("./kernel.js").Model} Model */
 
-/** @type {import("./kernel.js").Streams} */
-const STREAMS = {
-  transport: (url, options) => new FetchTransport(url, options, platformOf(options)),
-  consume: (transport, options) => new Consumer(transport, options),
-};
+/** Streams by the way that the model's trait names, or by whatever way gets through. @param {Model} model @returns {import("./kernel.js").Streams} */
+function streamsOf(model) {
+  return {
+    transport: (url, options) => transportOf(url, { ...options, transport: model.get("transport") }),
+    consume: (transport, options) => new Consumer(transport, options),
+  };
+}
 
 /** One call for each model: its views share what is made here. */
 export default () => {
@@ -44,7 +46,7 @@ export default () => {
       const { ladder, relay, store } = host;
       const params = () => knobs.params;
       link = new KernelLink(model, reading, {
-        streams: STREAMS,
+        streams: streamsOf(model),
         tickets: store,
         ladder,
         relay,
@@ -55,18 +57,21 @@ export default () => {
     /** @param {{model: Model, el: HTMLElement, signal: AbortSignal}} context */
     render({ model, el, signal }) {
       hideSaved(el, model.get("saved_id"));
+      const lang = model.get("lang") || document.documentElement.lang;
+      const { parts } = host;
       const panel = new Panel(el, {
         reading,
         recording,
         knobs,
         tuning,
-        parts: host.parts,
+        parts,
         draft,
         signal,
         ask: (question) => link.ask(question),
         askBox: model.get("ask_box") !== false,
-        lang: model.get("lang") || document.documentElement.lang,
-        typewriter: (element) => new AdaptiveTypewriter(element, { ...knobs.pace, signal }),
+        lang,
+        typewriter: (element) =>
+          answerTypewriter(AdaptiveTypewriter, element, { knobs, lang, parts, signal }),
       });
       listen(model, "change:ask_box", () => panel.showAskBox(model.get("ask_box") !== false), signal);
     },

@@ -7,20 +7,21 @@ their own, since watching costs time in every frame.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from playwright.sync_api import Page, expect
 
 from rig.renderer import LONG_TASK_MS, Renderer
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
     from rig.browser import Lab
     from rig.renderer import Cost
 
 TOKENS = 3000
 RATE = 200
-MODEL = f"synthetic:tokens={TOKENS},rate={RATE},jitter=0,lang=markdown"
 SPAN_MS = 1000 * TOKENS // RATE
 LIMIT_MS = 150_000
 COST_RATIO = 1.0
@@ -41,6 +42,7 @@ def paced(tokens):
         yield word
         due += 1 / {RATE}
 """
+WIDGET = "answer = sw.show(paced({{tokens}}){traits}).wait()"
 
 
 class Way(NamedTuple):
@@ -53,7 +55,8 @@ class Way(NamedTuple):
 
 WAYS = {
     "print": Way("for token in paced({tokens}): print(token, end='', flush=True)"),
-    "widget": Way(f"w = sw.StreamWidget(model={MODEL!r})\ndisplay(w)\nanswer = w.ask('go').wait()", shown=".ssew-text"),
+    "widget": Way(WIDGET.format(traits=""), shown=".ssew-text"),
+    "widget, timeline unfolded": Way(WIDGET.format(traits=", timeline=True"), shown=".ssew-text"),
     # These two draw everything again for each token: four times the tokens take sixteen times as long.
     "update_display": Way(
         "text, handle = '', display(Markdown(''), display_id=True)\n"
@@ -83,34 +86,26 @@ def verdict(*, holds: bool) -> str:
 def prepared(page: Page, lab: Lab, name: str, way: Way) -> Renderer:
     """Open a notebook whose first cell has run; the second one is to be measured."""
     renderer = Renderer(page)
-    lab.write(f"{name}.ipynb", [SETUP, way.cell.format(tokens=way.tokens)])
-    lab.open(page, f"{name}.ipynb")
+    file = f"{re.sub(r'[^a-z]+', '-', name)}.ipynb"
+    lab.write(file, [SETUP, way.cell.format(tokens=way.tokens)])
+    lab.open(page, file)
     lab.run(page, 0)
-    until_run(page, 0)
+    until_run(renderer, 0)
     renderer.settle()
     return renderer
 
 
-def until_run(page: Page, cell: int) -> None:
-    """Wait for the end of a cell, looking rarely: looking costs the page time."""
-    page.wait_for_function(
-        "cell => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-InputPrompt')[cell].textContent)",
-        arg=cell,
-        polling=200,
-        timeout=LIMIT_MS,
-    )
+def until_run(renderer: Renderer, cell: int) -> None:
+    """Wait for the end of a cell."""
+    prompt = f"document.querySelectorAll('.jp-Notebook .jp-InputPrompt')[{cell}].textContent"
+    renderer.until(f"/\\[\\d+\\]/.test({prompt})", LIMIT_MS)
 
 
-def until_shown(page: Page, way: Way) -> None:
+def until_shown(renderer: Renderer, way: Way) -> None:
     """Wait until the cell has ended and all text is on show."""
-    until_run(page, 1)
+    until_run(renderer, 1)
     if way.shown == ".ssew-text":
-        busy = page.locator(".ssew-answer")
-        expect(busy).to_have_attribute("aria-busy", "false", timeout=LIMIT_MS)
-
-
-def now_ms(page: Page) -> float:
-    return page.evaluate("performance.now()")
+        renderer.until("document.querySelector('.ssew-answer').ariaBusy === 'false'", LIMIT_MS)
 
 
 @pytest.fixture(scope="module")
@@ -122,15 +117,14 @@ def measured() -> dict[str, Measured]:
 @pytest.mark.parametrize("name", WAYS)
 def test_main_thread_time(name: str, fresh_page: Page, lab: Lab, measured: dict[str, Measured]) -> None:
     way = WAYS[name]
-    renderer = prepared(fresh_page, lab, name.replace(".", "_"), way)
-    before, bytes_before, began_ms = renderer.cost(), renderer.kernel_bytes, now_ms(fresh_page)
+    renderer = prepared(fresh_page, lab, name, way)
+    began_ms, before, bytes_before = renderer.settle(), renderer.cost(), renderer.kernel_bytes
     lab.run(fresh_page, 1)
-    until_shown(fresh_page, way)
-    renderer.settle()
-    span_s = (now_ms(fresh_page) - began_ms) / 1000
+    until_shown(renderer, way)
+    span_s = (renderer.settle() - began_ms) / 1000
     found = Measured(renderer.cost() - before, span_s, renderer.kernel_bytes - bytes_before, way.tokens)
     measured[name] = found
-    characters = fresh_page.locator(way.shown).last.evaluate("el => el.textContent.length")
+    characters = renderer.evaluate(f"[...document.querySelectorAll('{way.shown}')].at(-1).textContent.length")
     print(
         f"\n{name}, {found.tokens} tokens at {RATE}/s: main thread {found.cost}; shown after {span_s:.1f} s; "
         f"kernel socket {found.kernel_bytes / 1e6:.2f} MB; {characters} characters stand"
@@ -138,9 +132,9 @@ def test_main_thread_time(name: str, fresh_page: Page, lab: Lab, measured: dict[
     assert characters > way.tokens * 2
     if "print" in measured:
         ratio = found.cost.task_s / found.tokens / (measured["print"].cost.task_s / TOKENS)
-        bound = f" (threshold {COST_RATIO}): {verdict(holds=ratio <= COST_RATIO)}" if name == "widget" else ""
+        bound = f" (threshold {COST_RATIO}): {verdict(holds=ratio <= COST_RATIO)}" if name.startswith("widget") else ""
         print(f"{name} / print, for each token: {ratio:.2f}{bound}")
-    if name == "widget":
+    if name.startswith("widget"):
         holds = verdict(holds=found.kernel_bytes < KERNEL_BYTES)
         print(f"kernel socket {found.kernel_bytes:,} B (threshold {KERNEL_BYTES:,}): {holds}")
 
@@ -151,28 +145,27 @@ def test_an_idle_page_beside_it(fresh_page: Page, lab: Lab) -> None:
     for watched in (False, True):
         if watched:
             renderer.watch_frames()
-        before, began_ms = renderer.cost(), now_ms(fresh_page)
+        began_ms, before = renderer.settle(), renderer.cost()
         fresh_page.wait_for_timeout(SPAN_MS / 2)
         cost = renderer.cost() - before
         print(f"\nidle page, {SPAN_MS / 2000:.1f} s{', frames watched' if watched else ''}: main thread {cost}")
-    print(f"idle page: {renderer.smoothness(began_ms, now_ms(fresh_page))}")
+    print(f"idle page: {renderer.smoothness(began_ms, renderer.settle())}")
 
 
-def test_frames_and_long_tasks(fresh_page: Page, lab: Lab) -> None:
+@pytest.mark.parametrize("name", [name for name in WAYS if name.startswith("widget")])
+def test_frames_and_long_tasks(name: str, fresh_page: Page, lab: Lab) -> None:
     """From the first text on show to the last."""
-    way = WAYS["widget"]
-    renderer = prepared(fresh_page, lab, "frames", way)
+    way = WAYS[name]
+    renderer = prepared(fresh_page, lab, f"{name}, frames", way)
     renderer.watch_frames()
-    ran_ms = now_ms(fresh_page)
+    ran_ms = renderer.settle()
     lab.run(fresh_page, 1)
-    fresh_page.wait_for_function(f"() => document.querySelector('{way.shown}')?.textContent", timeout=LIMIT_MS)
-    began_ms = now_ms(fresh_page)
-    until_shown(fresh_page, way)
-    ended_ms = now_ms(fresh_page)
+    until_shown(renderer, way)
     renderer.settle()
-    found: Any = renderer.smoothness(began_ms, ended_ms)
-    print(f"\nwidget while it streams: {found}")
-    print(f"widget, its loading included: {renderer.smoothness(ran_ms, ended_ms)}")
+    began_ms, ended_ms = renderer.answer_span()
+    found = renderer.smoothness(began_ms, ended_ms)
+    print(f"\n{name}, while it streams: {found}")
+    print(f"{name}, its loading included: {renderer.smoothness(ran_ms, ended_ms)}")
     late = verdict(holds=found.late_share <= LATE_SHARE)
     print(f"late frames {100 * found.late_share:.2f} % (threshold {100 * LATE_SHARE:.0f} %): {late}")
     longest = max(found.long_tasks_ms, default=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,56 +11,20 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from rig.view import LIMIT_MS, ask_in_box, golden, until_shown, until_state, until_typed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from playwright.sync_api import Page
 
-LIMIT_MS = 60_000
 SLOW = "synthetic:tokens=160,rate=40,lang=mixed,seed=5"
 SHOW = "import sse_widget as sw\nw = sw.StreamWidget(model={model!r})\nw"
 
 
-def golden(lab: Any, model: str) -> str:
-    """Return the whole text of a synthetic model, read without cuts, as a script would."""
-    headers = {"Authorization": f"token {lab.token}"}
-    query = {"q": "golden", "model": model.replace("rate=40", "rate=0"), "chunk_tokens": 50}
-    url = f"{lab.url}/sse-widget/api/v1/stream/chat"
-    body = httpx.get(url, params=query, headers=headers, timeout=30).text
-    rows = [line.removeprefix("data: ") for line in body.splitlines() if line.startswith('data: {"text"')]
-    return "".join(json.loads(row)["text"] for row in rows)
-
-
 def shown(page: Page) -> str:
-    """Return the text that the widget shows, its blocks joined as they were split."""
-    lines = page.locator(".ssew-text").first.evaluate("el => [...el.children].map((line) => line.textContent)")
-    return "\n".join(lines)
-
-
-def until_shown(page: Page, characters: int) -> None:
-    page.wait_for_function(
-        "n => (document.querySelector('.ssew-text')?.textContent.length ?? 0) >= n", arg=characters, timeout=LIMIT_MS
-    )
-
-
-def until_typed(page: Page, text: str) -> None:
-    """Wait until the typewriter has shown exactly this; what is shown wrongly never becomes it."""
-    page.wait_for_function(
-        """(want) => [...document.querySelector('.ssew-text').children]
-          .map((line) => line.textContent).join('\\n') === want""",
-        arg=text,
-        timeout=5_000,
-    )
-
-
-def until_state(page: Page, state: str) -> None:
-    expect(page.locator(".ssew-dot").first).to_have_attribute("data-state", state, timeout=LIMIT_MS)
-
-
-def ask_in_box(page: Page, question: str) -> None:
-    box = page.locator(".ssew textarea").first
-    box.fill(question)
-    box.press("Enter")
+    """Return the text that the widget shows."""
+    return page.locator(".ssew-text").first.text_content() or ""
 
 
 @pytest.fixture
@@ -107,7 +70,7 @@ def test_the_ask_box_asks_without_the_kernel_and_the_kernel_reads_too(notebook: 
     until_state(page, "done")
     text = golden(lab, model)
     until_typed(page, text)
-    first = page.locator(".ssew-text > div").first
+    first = page.locator(".ssew-text > *").first
     assert first.evaluate("el => getComputedStyle(el).direction") == "rtl"
     lab.run(page, 1)
     expect(page.locator(".jp-OutputArea-output pre").last).to_contain_text(

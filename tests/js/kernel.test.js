@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Consumer } from "../../sse_widget/js/consumer.js";
 import { isGone, KernelLink } from "../../sse_widget/js/kernel.js";
+import { transportOf } from "../../sse_widget/js/open.js";
 import { Reading } from "../../sse_widget/js/reading.js";
 import { Store } from "../../sse_widget/js/store.js";
-import { FetchTransport } from "../../sse_widget/js/transport/fetch.js";
 import { extensionHeaders, jupyterBase, routeUrl } from "../../sse_widget/js/transport/jupyter.js";
 import { Ladder } from "../../sse_widget/js/transport/ladder.js";
 import { platformOf } from "../../sse_widget/js/transport/platform.js";
@@ -133,6 +133,7 @@ function linked(t, traits, baseUrl = "") {
     {
       network: platformOf({}),
       permissions: undefined,
+      secure: true,
       store,
       proxyPort: null,
       headers: (route) => (route === "extension" ? extensionHeaders(page) : {}),
@@ -141,7 +142,7 @@ function linked(t, traits, baseUrl = "") {
   );
   const streams = {
     transport: (/** @type {URL} */ url, /** @type {any} */ options) =>
-      new FetchTransport(url, options, platformOf(options)),
+      transportOf(url, { ...options, transport: "sse" }),
     consume: (/** @type {any} */ transport, /** @type {any} */ options) =>
       new Consumer(transport, { ...options, reconnectDelay: 0, maxReconnectAttempts: 1 }),
   };
@@ -354,7 +355,8 @@ for (const [name, answer] of Object.entries({
 }))
   test(`where the server refuses the page, the kernel's text is shown: ${name}`, async (t) => {
     const server = await LogServer.start(t);
-    server.script = [answer];
+    // Another way than server-sent events is refused as well.
+    server.script = [answer, answer, answer];
     const { model, reading, stands } = linked(t, { in_jupyter: true }, `${origin(server)}/`);
     model.update({ stream_id: STREAM, question: "hi", status: "streaming" });
     await stands("error");

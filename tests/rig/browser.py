@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Names under which a page of this machine is one from elsewhere (RFC 2606 keeps them free).
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
 START_LIMIT_S = 60.0
 
@@ -201,11 +203,9 @@ class Lab:
             raise
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Yield a JupyterLab with the extension, under a base URL of its own."""
-    folder = tmp_path_factory.mktemp("lab")
-    settings = tmp_path_factory.mktemp("settings")
+@contextmanager
+def lab_in(folder: Path, settings: Path, *flags: str, **variables: str) -> Iterator[Lab]:
+    """Run a JupyterLab under a base URL of its own; its notebooks lie in `folder`, all else in `settings`."""
     token = secrets.token_hex(16)
     environment = {
         **os.environ,
@@ -215,6 +215,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "JUPYTERLAB_SETTINGS_DIR": str(settings / "user"),
         "IPYTHONDIR": str(settings / "ipython"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        **variables,
     }
     command = [
         sys.executable,
@@ -227,11 +228,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "--ServerApp.base_url=/user/researcher/",
         "--LabApp.extension_manager=readonly",
         f"--ServerApp.root_dir={folder}",
+        *flags,
     ]
     program = Program(command, settings / "lab.log", env=environment, cwd=folder)
-    port = program.wait_for(r"http://127\.0\.0\.1:(\d+)/user/researcher/")[1]
-    yield Lab(f"http://127.0.0.1:{port}/user/researcher", token, folder, program.process.pid)
-    program.end()
+    try:
+        port = program.wait_for(r"http://127\.0\.0\.1:(\d+)/user/researcher/")[1]
+        yield Lab(f"http://127.0.0.1:{port}/user/researcher", token, folder, program.process.pid)
+    finally:
+        program.end()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Yield a JupyterLab with the extension."""
+    with lab_in(tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("settings")) as started:
+        yield started
 
 
 class CuttingProxy:

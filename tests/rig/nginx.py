@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 from contextlib import contextmanager
-from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from rig.browser import Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _CONFIG = Template(
     """\
@@ -71,17 +71,13 @@ def until_listening(port: int) -> None:
     socket.create_connection(("127.0.0.1", port), 5).close()
 
 
-def proxy(upstream: str, *lines: str) -> str:
-    """Return a location that passes everything to `upstream` as a proxy for streams should, and these lines after it.
+def proxy(upstream: str, *lines: str, path: str = "/", websocket: bool = True, version: str = "1.1") -> str:
+    """Return a location that passes what is under `path` on to `upstream`, and these lines after it.
 
-    nginx takes X-Accel-Buffering from the server, so nothing is buffered unless a line says so.
+    Without any it does what a proxy of streams should: nginx obeys X-Accel-Buffering, and upgrades get through. nginx's
+    own default is HTTP/1.0 to the server, where `proxy_ignore_headers X-Accel-Buffering;` holds every stream back.
     """
-    base = ["proxy_http_version 1.1;", 'proxy_set_header Connection "";', f"proxy_pass {upstream};"]
-    return "\n".join(["    location / {", *(f"      {line}" for line in [*base, *lines]), "    }"])
-
-
-WEBSOCKET = (
-    "proxy_set_header Upgrade $http_upgrade;",
-    "proxy_set_header Connection $http_connection;",
-)
-"""Lines that let WebSockets through; `Connection` here stands in for the one of `proxy`, which must go then."""
+    upgrade = ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $http_connection;"]
+    passing = [f"proxy_pass {upstream};", f"proxy_http_version {version};", "proxy_set_header Host $http_host;"]
+    body = [*passing, *(upgrade if websocket else ['proxy_set_header Connection "";']), *lines]
+    return "\n".join([f"    location {path} {{", *(f"      {line}" for line in body), "    }"])

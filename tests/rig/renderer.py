@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, WebSocket
@@ -12,20 +13,24 @@ if TYPE_CHECKING:
 LATE_FRAME_MS = 25.0
 LONG_TASK_MS = 50.0
 _METER = """
-() => {
-  const meter = {times: [], long: []};
+(() => {
+  const meter = { times: [], long: [], began: null, ended: null };
   window.meter = meter;
   new PerformanceObserver((list) => {
     for (const { startTime, duration } of list.getEntries()) meter.long.push([startTime, duration]);
   }).observe({ type: 'longtask' });
   const tick = (now) => {
     meter.times.push(now);
+    const answer = meter.ended === null && document.querySelector('.ssew-answer');
+    if (meter.began === null && answer && answer.querySelector('.ssew-text').textContent) meter.began = now;
+    if (meter.began !== null && answer && answer.ariaBusy === 'false') meter.ended = now;
     requestAnimationFrame(tick);
   };
   requestAnimationFrame(tick);
-}
+})()
 """
-_QUIET = "() => new Promise((resolve) => requestIdleCallback(() => requestIdleCallback(resolve)))"
+_QUIET = "new Promise((resolve) => requestIdleCallback(() => requestIdleCallback(resolve)))"
+_LOOK_EVERY_MS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,10 @@ class Smoothness:
 
 
 class Renderer:
-    """A page under measurement. Make it before the page goes anywhere: sockets are seen when they open."""
+    """A page under measurement. Make it before the page goes anywhere: sockets are seen when they open.
+
+    It talks to the page by CDP alone: the scripts that Playwright brings into a page for its locators take 0.1 s of it.
+    """
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -84,17 +92,36 @@ class Renderer:
         read = {metric["name"]: metric["value"] for metric in self._cdp.send("Performance.getMetrics")["metrics"]}
         return Cost(read["TaskDuration"], read["ScriptDuration"], read["LayoutDuration"], read["RecalcStyleDuration"])
 
-    def settle(self) -> None:
-        """Wait until the main thread has nothing to do."""
-        self._page.evaluate(_QUIET)
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of an expression, or of its promise."""
+        asked = {"expression": expression, "returnByValue": True, "awaitPromise": True}
+        answer = self._cdp.send("Runtime.evaluate", asked)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def until(self, expression: str, limit_ms: float) -> None:
+        """Wait until an expression is true, looking rarely, for looking costs."""
+        deadline_s = time.monotonic() + limit_ms / 1000
+        while not self.evaluate(expression):
+            assert time.monotonic() < deadline_s, f"{expression} did not become true"
+            self._page.wait_for_timeout(_LOOK_EVERY_MS)
+
+    def settle(self) -> float:
+        """Wait until the main thread has nothing to do, and return the page's time (ms of performance.now())."""
+        self.evaluate(_QUIET)
+        return self.evaluate("performance.now()")
 
     def watch_frames(self) -> None:
         """From now on, keep the times of frames and of long tasks. This makes every frame cost something."""
-        self._page.evaluate(_METER)
+        self.evaluate(_METER)
+
+    def answer_span(self) -> tuple[float, float]:
+        """Return when the watched answer had its first text on show and its last (ms of performance.now())."""
+        return self.evaluate("[meter.began, meter.ended]")
 
     def smoothness(self, since: float, until: float) -> Smoothness:
-        """Return what was kept between two values of the page's performance.now()."""
-        meter = self._page.evaluate("window.meter")
+        """Return what was kept between two of the page's times."""
+        meter = self.evaluate("meter")
         times = [at for at in meter["times"] if since <= at <= until]
         return Smoothness(
             tuple(after - before for before, after in pairwise(times)),

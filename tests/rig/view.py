@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from rig.browser import Lab
 
 LIMIT_MS = 60_000
+# marimo shows each widget in a shadow tree.
+_FOUND = """(function find(root) {
+  const found = root.querySelector('.ssew-text');
+  return found ?? [...root.querySelectorAll('*')].map((el) => el.shadowRoot && find(el.shadowRoot)).find(Boolean);
+})(document)"""
 _COPIES = """
 ([want, count]) => {
   const seen = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -31,9 +36,13 @@ _COPIES = """
 
 def golden(lab: Lab, model: str) -> str:
     """Return the whole text of a synthetic model, read without cuts, as a script would."""
-    headers = {"Authorization": f"token {lab.token}"}
+    return golden_at(f"{lab.url}/sse-widget", model, {"Authorization": f"token {lab.token}"})
+
+
+def golden_at(base: str, model: str, headers: dict[str, str] | None = None) -> str:
+    """Return the same from the server at this base URL."""
     query = {"q": "golden", "model": f"{model},rate=0", "chunk_tokens": 50}
-    body = httpx.get(f"{lab.url}/sse-widget/api/v1/stream/chat", params=query, headers=headers, timeout=30).text
+    body = httpx.get(f"{base}/api/v1/stream/chat", params=query, headers=headers, timeout=30).text
     rows = [line.removeprefix("data: ") for line in body.splitlines() if line.startswith('data: {"text"')]
     return "".join(json.loads(row)["text"] for row in rows)
 
@@ -52,8 +61,13 @@ def until_state(page: Page, state: str) -> None:
 
 def until_shown(page: Page, characters: int) -> None:
     """Wait until the first view has typed so many characters."""
+    page.wait_for_function(f"n => ({_FOUND})?.textContent.length >= n", arg=characters, timeout=LIMIT_MS)
+
+
+def until_typed(page: Page, text: str) -> None:
+    """Wait until exactly this text is shown, whatever its lines are made of; what is shown wrongly never becomes it."""
     page.wait_for_function(
-        "n => (document.querySelector('.ssew-text')?.textContent.length ?? 0) >= n", arg=characters, timeout=LIMIT_MS
+        f"want => ({_FOUND}).textContent.replace(/\\s/g, '') === want", arg="".join(text.split()), timeout=10_000
     )
 
 
@@ -62,3 +76,14 @@ def ask_in_box(page: Page, question: str) -> None:
     box = page.locator(".ssew textarea").first
     box.fill(question)
     box.press("Enter")
+
+
+class Traffic:
+    """What came over the websockets of a page since this was made, in bytes."""
+
+    def __init__(self, page: Page) -> None:
+        self.received = 0
+        page.on("websocket", lambda socket: socket.on("framereceived", self._count))
+
+    def _count(self, frame: str | bytes) -> None:
+        self.received += len(frame if isinstance(frame, bytes) else frame.encode())

@@ -48,6 +48,16 @@ async def test_a_foreign_host_is_refused_on_every_route(serve, error_of, host):
     assert (await served.client.get("/api/v1/stream/health", headers={"Host": host})).status_code == 200
 
 
+@pytest.mark.parametrize("forged", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
+async def test_a_token_that_nobody_asked_for_opens_no_door(serve, error_of, forged):
+    served = await serve()
+    for scheme in ("Bearer", "Ticket"):
+        headers = {**forged, "Authorization": f"{scheme} x"}
+        answer = await served.client.get(CHAT, params={"q": "hi"}, headers=headers)
+        assert error_of(answer)[0] in {401, 403}
+        assert "access-control-allow-origin" not in answer.headers
+
+
 @pytest.mark.parametrize("host", ["localhost", "localhost:{port}", "127.0.0.1:{port}", "[::1]:{port}"])
 async def test_names_of_this_machine_are_hosts(serve, host):
     served = await serve()
@@ -239,6 +249,53 @@ async def test_a_ticket_of_an_earlier_server_opens_nothing(serve, error_of, toke
     second = await serve(token_file=token_file)
     answer = await second.client.get(RUNS + stream_id, params={"ticket": ticket})
     assert error_of(answer)[:2] == (401, "unauthorized")
+
+
+async def test_who_shows_a_ticket_may_come_through_a_proxy(serve, error_of, token_file):
+    """jupyter-server-proxy passes on the browser's Host and Origin, which are those of Jupyter."""
+    served = await serve(token_file=token_file)
+    stream_id, ticket = await ticket_of(served)
+    proxied = {"Host": "hub.example", "Origin": "https://hub.example", "Sec-Fetch-Site": "same-origin"}
+    for shown in shows(ticket):
+        headers = {**shown.get("headers", {}), **proxied}
+        for method, options in (("GET", {}), ("PATCH", {"json": {"delay_ms": 1}}), ("DELETE", {})):
+            answer = await served.client.request(
+                method, RUNS + stream_id, params=shown.get("params"), headers=headers, **options
+            )
+            assert answer.status_code in {200, 202}
+            assert "access-control-allow-origin" not in answer.headers, "another page may not read it"
+    for wrong in ({}, {"params": {"ticket": f"{ticket}x"}}):
+        answer = await served.client.get(RUNS + stream_id, headers=proxied, **wrong)
+        assert error_of(answer)[0] in {401, 403}
+    assert error_of(await served.client.post(CHAT, json={"q": "hi"}, headers=proxied))[:2] == (403, "forbidden")
+
+
+@pytest.fixture
+def static(tmp_path, monkeypatch):
+    """The folder of the bundles."""
+    monkeypatch.setattr("sse_server.app.static_folder", lambda: tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("origin", "listed"), [("https://lab.example", True), ("https://evil.example", False)])
+@pytest.mark.parametrize("path", ["/api/v1/stream/health", "/static/part-code.js"])
+async def test_what_is_open_may_be_read_by_pages_of_listed_origins(serve, static, token_file, origin, listed, path):  # noqa: PLR0917 - fixtures and columns
+    """A page asks for the health to find its way to the server, and for parts of the widget's code."""
+    (static / "part-code.js").write_text("export {}", "utf-8")
+    served = await serve(allow_origin=("https://lab.example",), token_file=token_file)
+    answer = await served.client.get(path, headers={"Origin": origin, "Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200
+    assert answer.headers.get("access-control-allow-origin") == (origin if listed else None)
+
+
+async def test_only_parts_of_the_widget_are_served_there(serve, static, error_of):
+    (static / "part-code.js").write_text("export const π = 3", "utf-8")
+    served = await serve()
+    answer = await served.client.get("/static/part-code.js")
+    assert (answer.text, answer.headers["content-type"]) == ("export const π = 3", "text/javascript; charset=utf-8")
+    assert error_of(await served.client.get("/static/part-none.js"))[0] == 404
+    for path in ("/static/part-code.css", "/static/part-../config.js", "/static/..%2Fapp.py"):
+        assert (await served.client.get(path)).status_code == 404
 
 
 async def test_stream_ids_cannot_be_guessed(serve):

@@ -108,7 +108,8 @@ def test_pages_of_this_machine_and_those_named_may_ask(origin, allowed):
         headers = {"Origin": origin, "Authorization": f"Bearer {server.token}"}
         answer = httpx.get(f"{server.url}/api/v1/stream/chat?q=hi", headers=headers, trust_env=False)
         assert (answer.headers.get("access-control-allow-origin") == origin) == allowed
-        assert (answer.status_code == 200) == allowed
+        preflight = httpx.options(f"{server.url}/api/v1/stream/chat", headers={"Origin": origin}, trust_env=False)
+        assert preflight.is_success == allowed
 
 
 def test_nothing_of_the_token_stays_on_disk(tmp_path, monkeypatch):
@@ -155,3 +156,28 @@ def test_the_server_ends_with_its_parent_however_that_ends(number):
     until_closed(url)
     parent.stdin.close()
     parent.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("page", "admitted"),
+    [
+        ("http://localhost:2718", True),
+        ("vscode-webview://0abc1def", True),
+        ("https://x1y2-0-colab.googleusercontent.com", True),
+        ("https://evil.example", False),
+        ("https://x.googleusercontent.com.evil.example", False),
+        ("null", False),
+    ],
+)
+def test_pages_of_notebooks_may_ask_a_server_of_the_kernels_own(page, admitted):
+    with hosting.serve(model=FAST) as server:
+        answer = httpx.get(f"{server.url}/api/v1/stream/health", headers={"Origin": page})
+        assert answer.headers.get("access-control-allow-origin") == (page if admitted else None)
+
+
+def test_the_environment_names_the_way():
+    assert hosting.ways({}) == {}
+    named = {"SSE_WIDGET_ROUTE": "relay", "SSE_WIDGET_TRANSPORT": "poll"}
+    assert hosting.ways(named) == {"route": "relay", "transport": "poll"}
+    with pytest.raises(ValueError, match=r"SSE_WIDGET_ROUTE='bus' is none of auto, extension, url, proxy"):
+        hosting.ways({"SSE_WIDGET_ROUTE": "bus"})

@@ -384,3 +384,14 @@ def test_principals_are_jupyters_users(monkeypatch):
     monkeypatch.setenv("JUPYTERHUB_USER", "ada")
     assert _owner(Hub(), User("ada")) == OWNER, "the kernels of ada's server are hers"
     assert _owner(Hub(), User("bob")) == "user:bob"
+
+
+async def test_parts_of_the_widget_are_for_those_who_are_signed_in(jupyter):
+    part = f"{BASE}/sse-widget/static/part-code.js"
+    async with jupyter.client(headers=with_token(jupyter)) as client:
+        answer = await client.get(part)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert (await client.get(f"{BASE}/sse-widget/static/part-none.js")).status_code == 404
+    async with jupyter.client() as client:
+        assert (await client.get(part)).status_code in {401, 403}

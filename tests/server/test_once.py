@@ -113,3 +113,29 @@ async def test_a_large_backlog_comes_in_bounded_batches(serve):
         after, ended = seqs_of(events)[-1], events[-1].event == "done"
     assert len(sizes) > 3
     assert max(sizes) < 300_000
+
+
+async def test_json_goes_where_event_streams_do_not(serve, gated, error_of):
+    source = gated()
+    served = await serve(sources={"gated": source})
+    stream_id = await served.start(model="gated", chunk_tokens=1)
+    await served.until_seq(stream_id, 1)
+    url, after = RUNS + stream_id, {"once": 1, "after": 1, "heartbeat_s": 0.05}
+    quiet = await served.client.get(url, params=after, headers=JSON)
+    assert quiet.headers["content-type"] == "application/json"
+    assert quiet.headers["x-stream-id"] == stream_id
+    assert [frame["event"] for frame in quiet.json()] == ["hello", "ping"]
+    polling = asyncio.create_task(served.client.get(url, params={"once": 1, "after": 1}, headers=JSON))
+    await served.until(lambda: served.server.services.counters.connections == 1)
+    source.say("مرحبا")
+    by_json = (await polling).json()
+    by_sse = await served.events("GET", url, params={"once": 1, "after": 1})
+    assert [(frame["event"], frame["id"], frame["data"]) for frame in by_json[1:]] == [
+        (event.event, event.id, event.data) for event in by_sse[1:]
+    ]
+    assert {frame["stream"] for frame in by_json} == {stream_id}
+    refused = await served.client.get(url, params={"once": 1, "after": 99}, headers=JSON)
+    assert error_of(refused)[:2] == (400, "invalid_request")
+    source.finish()
+    await served.until_ended(stream_id)
+    assert (await served.client.get(url, params={"once": 1, "after": 4}, headers=JSON)).status_code == 204

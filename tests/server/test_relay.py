@@ -150,6 +150,13 @@ async def test_runs_are_pushed_to_pages_that_listen(serve, page_of):
     await page.relay._push(await served.start(model=MIXED))
     await page.until(lambda: len(page.ends(PUSHED)) == MAX_PAGES)
     assert {message["to"] for message in page.heard} == {f"page {number}" for number in range(1, MAX_PAGES + 1)}
+    for number in range(1, MAX_PAGES + 1):
+        await page.say(op="hush", to=f"page {number}")
+    heard = len(page.heard)
+    await page.relay._push(await served.start(model=MIXED))
+    await page.say(op="open", link=1, stream_id=await served.start(model=MIXED))
+    await page.until(lambda: page.ends(1))
+    assert all(message["to"] == "me" for message in page.heard[heard:])
 
 
 async def test_a_page_that_leaves_hears_no_more(serve, page_of, gated):

@@ -12,6 +12,7 @@ import sys
 import threading
 
 import pytest
+import traitlets as t
 
 from sse_widget import ConnectError, RemoteError, StreamClient, StreamWidget, hosting
 from sse_widget import run as run_module
@@ -154,6 +155,21 @@ async def test_cut_loses_nothing(serve, told, gated):
     assert await run == "0 1 2 3 4 "
     assert source.asked == 1
     assert widget.sent.count({"type": "cut"}) == 5
+
+
+async def test_a_knob_that_python_turns_reaches_the_run(serve, told, gated):
+    source = gated()
+    widget = told(await serve(sources={"gated": source}), model="gated", chunk_tokens=1000, chunk_ms=60_000)
+    run = widget.ask("hi")
+    source.say("a ", "b ")
+    widget.chunk_tokens = 1
+    assert await run.reach(4) == "a b "
+    source.say("c ")
+    assert await run.reach(6) == "a b c "
+    source.finish()
+    assert await run == "a b c "
+    widget.delay_ms = 5
+    assert await widget.ask("again", chunk_tokens=2, model=MIXED) == widget.text
 
 
 async def test_a_refusal_is_raised_and_shown_in_the_readers_language(serve, told):
@@ -417,3 +433,34 @@ def test_a_plain_script_ends_cleanly_in_the_middle_of_a_run():
         text=True,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+async def test_a_page_learns_which_server_answers(serve, told):
+    served = await serve()
+    widget = told(served, model=MIXED)
+    await widget.ask("hi")
+    assert widget.node == served.server.services.node
+    assert widget.get_state()["node"] == widget.node
+
+
+async def test_a_page_that_listens_is_sent_the_run(serve, told):
+    served = await serve()
+    widget = told(served, model=MIXED)
+    widget._relay._send = widget.send
+    listen = {"type": "relay", "to": "page", "op": "listen"}
+    widget._handle_custom_msg(listen, [])
+    answer = await widget.ask("hi")
+    async with asyncio.timeout(PATIENCE_S):
+        while not any("end" in message for message in widget.sent):  # noqa: ASYNC110 - another loop sends it
+            await asyncio.sleep(0)
+    carried = [message for message in widget.sent if message["type"] == "relay"]
+    assert {(message["to"], message["link"], message["stream_id"]) for message in carried} == {
+        ("page", 0, answer.stream_id)
+    }
+    items = [item for message in carried for item in message.get("items", ())]
+    assert "".join(item for item in items if isinstance(item, str)) == answer
+
+
+async def test_a_way_that_does_not_exist_is_refused(serve, told):
+    with pytest.raises(t.TraitError, match="expected any of"):
+        told(await serve(), route="bus")

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-BUNDLES = {"sse.js", "widget.js", "widget.css", "page.js", "page.css", "index.html", "icon.svg"}
+BUNDLES = {
+    "part-code.js",
+    "part-math.js",
+    "part-timeline.js",
+    "sse.js",
+    "markdown.js",
+    "widget.js",
+    "widget.css",
+    "page.js",
+    "page.css",
+    "index.html",
+    "icon.svg",
+}
 
 
 @pytest.fixture(scope="module")

@@ -49,21 +49,26 @@ class Gate:
         self._token = token
         self._tickets = tickets
 
-    def principal(self, authorization: str, ticket: str) -> Principal:
-        """Return the principal of these credentials, or raise `unauthorized`."""
+    def known(self, authorization: str, ticket: str) -> Principal | None:
+        """Return whom a token or a ticket proves, None without one. Raises `unauthorized` for a ticket that is none."""
         scheme, _, value = authorization.partition(" ")
         value = value.strip()
         if scheme.lower() == "bearer" and self.accepts(value):
             return Principal("owner")
         ticket = ticket or (value if scheme.lower() == "ticket" else "")
-        if ticket:
-            claim = self._tickets.check(ticket)
-            if claim is None:
-                raise ServerError("unauthorized")
-            return Principal(None, claim.stream_id, claim.rights)
-        if self._token is None:
-            return Principal("owner")
-        raise ServerError("unauthorized")
+        if not ticket:
+            return None
+        claim = self._tickets.check(ticket)
+        if claim is None:
+            raise ServerError("unauthorized")
+        return Principal(None, claim.stream_id, claim.rights)
+
+    def principal(self, authorization: str, ticket: str) -> Principal:
+        """Return the principal of these credentials, or raise `unauthorized`."""
+        known = self.known(authorization, ticket)
+        if known is None and self._token is not None:
+            raise ServerError("unauthorized")
+        return known or Principal("owner")
 
     def accepts(self, token: str) -> bool:
         """Whether this is the server's token, compared in constant time."""

@@ -112,9 +112,8 @@ class Route(tornado.web.RequestHandler):
         another name of this machine or from an unlisted origin, as it does through a proxy that passes both on.
         """
         authorization, ticket = self._credentials()
-        shown = bool(ticket) or authorization.lower().startswith(("bearer ", "ticket "))
-        if self.request.method != "OPTIONS" and shown:
-            self.principal = self.services.gate.principal(authorization, ticket)
+        if self.request.method != "OPTIONS" and (known := self.services.gate.known(authorization, ticket)):
+            self.principal = known
             self.share()
             return
         if self.services.config.on_loopback:

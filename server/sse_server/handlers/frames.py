@@ -1,6 +1,7 @@
 """What a WebSocket's messages hold: JSON frames of a client, checked, and those of the server.
 
-A client sends one frame a message. The server sends one, or an array of those that go out together.
+A client sends one frame a message. The server sends one, or an array of those that go out together. A long-poll that
+asks for JSON is answered with such an array, without refs.
 """
 
 from __future__ import annotations
@@ -83,11 +84,14 @@ def read_frame(message: str | bytes) -> Frame:
         raise BadFrameError(str(error)[:200], ref, lang) from error
 
 
+def event_frames(stream_id: str, events: Iterable[Event], **more: str) -> list[dict[str, str]]:
+    """Return the frames of events of a stream, with these fields in front."""
+    return [{**more, "stream": stream_id, "event": one.event, "id": one.id, "data": one.data} for one in events]
+
+
 def events_message(ref: str, stream_id: str, events: Iterable[Event]) -> bytes:
     """Return the message of events that go out together."""
-    frames = [
-        {"ref": ref, "stream": stream_id, "event": event.event, "id": event.id, "data": event.data} for event in events
-    ]
+    frames = event_frames(stream_id, events, ref=ref)
     return msgspec.json.encode(frames[0] if len(frames) == 1 else frames)
 
 

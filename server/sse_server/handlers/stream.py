@@ -11,8 +11,10 @@ from sse_server.delivery import Delivery, Visit
 from sse_server.errors import ServerError
 from sse_server.guards.validation import read_key
 from sse_server.handlers.base import STREAM_HEADERS, Route
+from sse_server.handlers.frames import event_frames
 from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
 from sse_widget.protocol.events import parse_event_id
+from sse_widget.protocol.sse import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,25 +63,39 @@ class StreamRoute(Route):
             self.set_status(204)
             self.finish()
             return
-        for name, value in STREAM_HEADERS.items():
-            self.set_header(name, value)
         self.set_header("X-Stream-Id", info.stream_id)
-        # With Nagle's algorithm a small event would wait for the acknowledgement of the one before it.
-        self._wire().set_nodelay(True)
+        polled = bytearray() if connection.once and self.wants_json else None
+        if polled is None:
+            self._begin()
         self.services.counters.opened()
-        self._delivery = asyncio.create_task(self._deliver(info, visit, connection.heartbeat_s))
+        self._delivery = asyncio.create_task(self._deliver(info, visit, connection.heartbeat_s, polled))
         try:
             await asyncio.wait({self._delivery})
         finally:
             self.services.counters.closed()
         if self._delivery.cancelled() or self._delivery.exception() is not None:
             self._drop()
+        elif polled is not None:
+            # A proxy that refuses or holds back what is called an event stream lets this through.
+            self.send_json(event_frames(info.stream_id, Parser().feed(bytes(polled))))
 
-    async def _deliver(self, info: StreamInfo, visit: Visit, heartbeat_s: float | None) -> None:
+    def _begin(self) -> None:
+        for name, value in STREAM_HEADERS.items():
+            self.set_header(name, value)
+        # With Nagle's algorithm a small event would wait for the acknowledgement of the one before it.
+        self._wire().set_nodelay(True)
+
+    async def _deliver(
+        self, info: StreamInfo, visit: Visit, heartbeat_s: float | None, polled: bytearray | None
+    ) -> None:
+        async def keep(data: bytes) -> None:
+            if polled is not None:
+                polled.extend(data)
+
         services = self.services
         delivery = Delivery(
             services.log,
-            self._write_through,
+            self._write_through if polled is None else keep,
             services.counters,
             heartbeat_s=heartbeat_s or services.config.heartbeat_s,
             send_timeout_s=services.config.send_timeout_s,

@@ -27,8 +27,8 @@ _ALL: tuple[Callable[[Observed], Judgement | None], ...] = (
     flow.heartbeat,
     flow.idle,
     flow.resume,
-    page.websocket,
     page.cors,
+    page.websocket,
     page.connections,
     page.browser,
 )

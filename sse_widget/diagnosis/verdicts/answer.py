@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sse_widget.diagnosis import software
 from sse_widget.diagnosis.judgement import Judgement, fault, ok, skipped, warning
@@ -22,7 +22,7 @@ _HTML = frozenset({"text/html", "application/xhtml+xml"})
 
 def upstream(seen: Observed) -> Judgement:
     """Whether a server answers, and who says so if none does."""
-    failure = seen.answer_failure or seen.start_failure
+    failure = seen.answer_failure or seen.start_failure or _stream_failure(seen)
     if failure is not None:
         return _unanswered(failure)
     if seen.answer is None:
@@ -40,6 +40,13 @@ def upstream(seen: Observed) -> Judgement:
     if seen.kind == "own":
         return ok("upstream.own", who=software.who(head), took_ms=head.after_s * 1000)
     return ok("upstream.foreign", who=software.who(head), status=head.status)
+
+
+def _stream_failure(seen: Observed) -> Failure | None:
+    """Why no stream at all could be opened; one that only keeps us waiting is `buffering`'s matter."""
+    if not seen.drips or any(drip.head is not None for drip in seen.drips):
+        return None
+    return next((drip.failure for drip in seen.drips if drip.failure and drip.failure.kind != "timeout"), None)
 
 
 def _unanswered(failure: Failure) -> Judgement:
@@ -60,6 +67,8 @@ def _refused(head: Head) -> Judgement:
     who = software.who(head)
     if head.status == 429:
         return warning("upstream.limited", who=who, retry_after=head.get("retry-after") or "?")
+    if head.status == 404 and who == software.OWN and "/runs/" in head.url:
+        return fault("upstream.scattered", url=head.url)
     if head.status == 404:
         return fault("upstream.missing", url=head.url, who=who)
     return fault("upstream.refused", status=head.status, who=who, message=head.message or head.code)
@@ -81,7 +90,8 @@ def access(seen: Observed) -> Judgement:
 
 def _denied(head: Head, *, has_token: bool) -> Judgement:
     code = "forbidden" if head.status == 403 else "rejected" if has_token else "needed"
-    return fault(f"access.{code}", status=head.status, who=software.who(head), message=head.message)
+    code = "barred" if code == "forbidden" and not head.message else code
+    return fault(f"access.{code}", status=head.status, who=software.who(head), message=head.message, method=head.method)
 
 
 def _is_login(location: str) -> bool:
@@ -110,7 +120,7 @@ def headers(seen: Observed) -> Judgement:
     head = heads[0]
     said = head.get("cache-control")
     if _from_cache(head):
-        return fault("headers.cached", "cache", age=head.get("age") or "0", who=software.who(head))
+        return fault("headers.cached", "cache", mark=_from_cache(head), who=software.who(head))
     if "no-transform" not in said.lower():
         return warning("headers.transform" if seen.kind == "own" else "headers.no_transform", got=said or "-")
     if seen.kind == "own" and not head.get("x-accel-buffering"):
@@ -118,9 +128,12 @@ def headers(seen: Observed) -> Judgement:
     return ok("headers.good", got=said)
 
 
-def _from_cache(head: Head) -> bool:
-    hits = (head.get("x-cache") + head.get("cf-cache-status") + head.get("x-proxy-cache")).lower()
-    return "hit" in hits or head.get("age") not in {"", "0"}
+def _from_cache(head: Head) -> str:
+    """Return the header line that shows it, empty when none does."""
+    for name in ("x-cache", "cf-cache-status", "x-proxy-cache"):
+        if "hit" in head.get(name).lower():
+            return f"{name}: {head.get(name)}"
+    return f"age: {head.get('age')}" if head.get("age") not in {"", "0"} else ""
 
 
 def hops(seen: Observed) -> Judgement:
@@ -144,7 +157,7 @@ def compression(seen: Observed) -> Judgement:
         return ok("compression.none")
     held = next((drip for drip in packed if is_held(drip)), None)
     shown = held or packed[0]
-    figures = {
+    figures: dict[str, Any] = {
         "encoding": shown.head.get("content-encoding") if shown.head is not None else "",
         "who": software.who(shown.head) if shown.head is not None else "",
         "span_s": span_s(shown),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sse_widget.diagnosis import software
 from sse_widget.diagnosis.judgement import Judgement, fault, ok, skipped, warning
@@ -11,7 +11,7 @@ from sse_widget.diagnosis.verdicts.network import unprobed
 from sse_widget.diagnosis.verdicts.pace import is_held, is_packed, longest_gap_s, span_s, times
 
 if TYPE_CHECKING:
-    from sse_widget.diagnosis.observations import Drip, Observed
+    from sse_widget.diagnosis.observations import Drip, Observed, Silence
 
 BURST_S = 0.7
 """A gap as long as this, between deltas that were written every 0.1 s, is a burst."""
@@ -40,6 +40,11 @@ def buffering(seen: Observed) -> Judgement:
         return skipped("buffering", "nothing")
     if seen.kind != "own":
         return _of_foreign(plain)
+    torn = next((drip for drip in plain if not drip.ended and drip.failure and drip.failure.kind == "cut"), None)
+    if torn is not None and torn.failure is not None:
+        return fault(
+            "buffering.torn", "idle", method=torn.method, after_s=torn.failure.after_s, detail=torn.failure.detail
+        )
     held = [drip for drip in plain if is_held(drip)]
     if held:
         return _held(held, {drip.method for drip in plain} - {drip.method for drip in held})
@@ -87,14 +92,18 @@ def heartbeat(seen: Observed) -> Judgement:
     if seen.kind in {"openai", "foreign"}:
         return skipped("heartbeat", "foreign")
     beats = seen.beats
-    if beats is None:
+    if beats is None or beats.status >= 400:
         return unprobed("heartbeat", seen)
+    if beats.granted_s and beats.granted_s != beats.every_s:
+        return skipped("heartbeat", "query")
     if not beats.pings:
         if _is_blocked(seen):
             return skipped("heartbeat", "held")
         return fault("heartbeat.none", "buffering", watched_s=beats.watched_s, every_s=beats.every_s)
     gap_s = max(later - earlier for earlier, later in pairwise((0.0, *beats.pings, beats.watched_s)))
     if gap_s > LATE_BEATS * beats.every_s + 0.5:
+        if _is_blocked(seen):
+            return skipped("heartbeat", "held")
         return warning("heartbeat.late", gap_s=gap_s, every_s=beats.every_s)
     return ok("heartbeat.good", count=len(beats.pings), watched_s=beats.watched_s, every_s=beats.every_s)
 
@@ -104,17 +113,21 @@ def idle(seen: Observed) -> Judgement:
     if seen.kind in {"openai", "foreign"}:
         return skipped("idle", "foreign")
     silence = seen.silence
-    if silence is None:
-        return unprobed("idle", seen)
-    if silence.asked_s <= 0:
+    if seen.idle_off:
         return skipped("idle", "off")
+    if silence is None or 400 <= silence.status < 500:
+        return unprobed("idle", seen)
+    if silence.granted_s and silence.granted_s < silence.asked_s:
+        return skipped("idle", "query")
     if silence.spoke:
         return ok("idle.lived", asked_s=silence.asked_s)
-    if silence.failure is None:
-        return unprobed("idle", seen)
-    lived_s, beat_s = silence.lived_s, silence.heartbeat_s
-    if silence.failure.kind == "timeout":
+    if silence.failure is not None and silence.failure.kind == "timeout":
         return fault("idle.lost", "idle", asked_s=silence.asked_s)
+    return _cut(silence, seen.heartbeat_s)
+
+
+def _cut(silence: Silence, beat_s: float) -> Judgement:
+    lived_s = silence.lived_s
     figures = {
         "lived_s": lived_s,
         "heartbeat_s": beat_s,
@@ -130,7 +143,8 @@ def idle(seen: Observed) -> Judgement:
 
 def safe_beat_s(lived_s: float) -> float:
     """Return a heartbeat that keeps a connection with this idle timeout open, also when one beat is late."""
-    return max(1.0, float(int(lived_s / (ROOM + 0.5)))) if lived_s >= 1 else max(0.05, round(lived_s / (ROOM + 0.5), 2))
+    beat_s = lived_s / (ROOM + 0.5)
+    return float(int(beat_s)) if beat_s >= 1 else max(0.05, round(beat_s, 2))
 
 
 def resume(seen: Observed) -> Judgement:
@@ -140,7 +154,13 @@ def resume(seen: Observed) -> Judgement:
     found = seen.resume
     if found is None:
         return unprobed("resume", seen)
-    figures = {"after": found.after, "by_header": _place(found.by_header), "by_query": _place(found.by_query)}
+    if not found.after:
+        return skipped("resume", "nothing")
+    figures: dict[str, Any] = {
+        "after": found.after,
+        "by_header": _place(found.by_header),
+        "by_query": _place(found.by_query),
+    }
     header, query = found.by_header == found.after, found.by_query == found.after
     if header and query:
         return ok("resume.good", **figures) if found.whole else fault("resume.torn", **figures)

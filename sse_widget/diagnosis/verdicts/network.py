@@ -96,7 +96,7 @@ def _untrusted(way: Network, found: Certificate, detail: str) -> Judgement:
         return fault("encryption.wrong_name", host=way.host, detail=detail)
     if found.error_code in _UNTRUSTED:
         return fault("encryption.untrusted", host=way.host, detail=detail)
-    if "WRONG_VERSION_NUMBER" in detail.upper().replace(" ", "_"):
+    if found.plain:
         return fault("encryption.none", host=way.host, port=way.port)
     return fault("encryption.failed", detail=detail)
 

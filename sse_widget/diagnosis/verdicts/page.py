@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sse_widget.diagnosis import software
 from sse_widget.diagnosis.judgement import Judgement, fault, ok, skipped, warning
@@ -32,10 +32,18 @@ def websocket(seen: Observed) -> Judgement:
         if socket.pong_s <= 0:
             return fault("websocket.mute", "websocket", opened_ms=socket.opened_s * 1000)
         return ok("websocket.good", opened_ms=socket.opened_s * 1000, pong_ms=socket.pong_s * 1000)
+    return _not_switched(seen, head, socket.origin)
+
+
+def _not_switched(seen: Observed, head: Head, origin: str) -> Judgement:
     if head.status == 404 and head.code == "not_found":
         return skipped("websocket", "absent")
     if head.status == 403 and head.code == "forbidden":
-        return fault("websocket.refused", "cors", origin=socket.origin, message=head.message)
+        if cors(seen).verdict == "fault":
+            return skipped("websocket", "cors")
+        return fault("websocket.refused", "cors", origin=origin, message=head.message)
+    if head.code == "upgrade_required":
+        return fault("websocket.stripped", "websocket", status=head.status, who=head.get("server"))
     return fault("websocket.blocked", "websocket", status=head.status, who=software.who(head))
 
 
@@ -65,11 +73,12 @@ def _refusal(head: Head, found: Cors) -> Judgement | None:
     preflight = head is found.preflight
     step = "OPTIONS" if preflight else head.method
     allowed = head.every("access-control-allow-origin")
-    figures = {"origin": found.origin, "step": step, "status": head.status, "who": software.who(head)}
+    figures: dict[str, Any] = {"origin": found.origin, "step": step, "status": head.status, "who": software.who(head)}
     if len(allowed) > 1:
         return fault("cors.twice", "cors_twice", got=", ".join(allowed), **figures)
     if not allowed or allowed[0] not in {found.origin, "*"}:
-        return fault("cors.refused", "cors", got=allowed[0] if allowed else "-", **figures)
+        topic = "" if software.who(head) == software.OWN else "cors"
+        return fault("cors.refused", topic, got=allowed[0] if allowed else "-", **figures)
     if not preflight:
         return None
     if not 200 <= head.status < 300:

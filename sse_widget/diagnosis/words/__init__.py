@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sse_widget.diagnosis.words import answer, flow, network, page
-from sse_widget.diagnosis.words.language import Case, Lang, Words, preferred_lang, say
+from sse_widget.diagnosis.words.language import Case, Lang, Style, Words, preferred_lang, say
 
-__all__ = ["CASES", "TITLES", "VERDICTS", "Case", "Lang", "Words", "preferred_lang", "say"]
+__all__ = ["CASES", "TITLES", "VERDICTS", "Case", "Lang", "Style", "Words", "preferred_lang", "say"]
 
 CASES: dict[str, Case] = network.CASES | answer.CASES | flow.CASES | page.CASES
 
@@ -40,6 +40,7 @@ VERDICTS = {
 HEALTHY = Words("No fault.", "لا عطل.")
 INTERRUPTED = Words("Interrupted; this is what was found so far.", "قُطع الفحص؛ هذا ما وُجد حتى الآن.")
 CULPRIT = Words("Culprit: {title}", "السبب: {title}")
+AT = Words("{title}, at {who}", "{title}، عند {who}")
 LOOK_AT = Words("Worth a look: {title}", "يستحق النظر: {title}")
 COUNTS = Words("faults: {faults}, warnings: {warnings}", "الأعطال: {faults}، التنبيهات: {warnings}")
 BETWEEN = Words(
@@ -54,4 +55,4 @@ COLUMNS = {
     "verdict": Words("Verdict", "الحكم"),
     "seen": Words("What was seen, and what to do", "ما لوحظ وما العمل"),
 }
-REPORT = Words("sse-widget doctor: {url}", "طبيب sse-widget:‏ {url}")
+REPORT = Words("sse-widget doctor: {url}", "طبيب sse-widget للعنوان {url}")

@@ -23,13 +23,16 @@ CASES = {
             "يجيب {who} بالحالة {status}: لا يستطيع الوصول إلى الخادم خلفه",
         ),
         Words(
-            "See on the machine of that proxy whether the server runs, and whether the proxy's address for it is right.",
+            "See on the machine of that proxy whether the server runs, and whether the proxy's address "
+            "for it is right.",
             "تحقق على جهاز الوكيل من أن الخادم يعمل ومن صحة العنوان الذي يستعمله الوكيل له.",
         ),
     ),
     "upstream.busy": Case(
         Words("the server answers {status}: {message}", "يجيب الخادم بالحالة {status}: {message}"),
-        Words("Try again in a moment; --max-runs raises the limit.", "أعد المحاولة بعد قليل؛ ويرفع ‎--max-runs‎ الحد."),
+        Words(
+            "Try again in a moment; `--max-runs` raises the limit.", "أعد المحاولة بعد قليل؛ ويرفع `--max-runs` الحد."
+        ),
     ),
     "upstream.error": Case(
         Words("{who} answers {status} {message}", "يجيب {who} بالحالة {status} {message}"),
@@ -48,17 +51,30 @@ CASES = {
             "يجيب {who} بالحالة 429: أسئلة كثيرة في الوقت الحالي (Retry-After: {retry_after})",
         ),
         Words(
-            "Run the doctor again later; it starts three short runs. --rate-limit sets the limit of our server.",
-            "أعد الفحص لاحقًا؛ فهو يبدأ ثلاث إجابات قصيرة. ويحدد ‎--rate-limit‎ الحد في خادمنا.",
+            "Run the doctor again later; it starts three short runs. `--rate-limit` sets the limit of our server.",
+            "أعد الفحص لاحقًا؛ فهو يبدأ ثلاث إجابات قصيرة. ويحدد `--rate-limit` الحد في خادمنا.",
         ),
     ),
     "upstream.missing": Case(
         Words("{who} answers 404: there is no stream at {url}", "يجيب {who} بالحالة 404: لا بث في {url}"),
         Words(
-            "Give the server's base URL (in Jupyter it ends with /sse-widget), or the full URL of another SSE server; and "
+            "Give the server's base URL (in Jupyter it ends with /sse-widget), or the full URL of another "
+            "SSE server; and "
             "see that the proxy passes the path on unchanged.",
-            "أعطِ الرابط الأساسي للخادم (ينتهي في Jupyter بـ ‎/sse-widget‎) أو الرابط الكامل لخادم SSE آخر، وتأكد من أن الوكيل "
+            "أعطِ الرابط الأساسي للخادم (ينتهي في Jupyter بـ `/sse-widget`) أو الرابط الكامل لخادم SSE "
+            "آخر، وتأكد من أن الوكيل "
             "يمرّر المسار دون تغيير.",
+        ),
+    ),
+    "upstream.scattered": Case(
+        Words(
+            "a run that was started a moment ago is not known at {url}: requests reach different servers",
+            "إجابة بدأت قبل لحظة غير معروفة في {url}: الطلبات تصل إلى خوادم مختلفة",
+        ),
+        Words(
+            "Send all requests of a reader to the same server (sticky sessions), or give the servers one log that "
+            "they share.",
+            "وجّه كل طلبات القارئ إلى الخادم نفسه (sticky sessions) أو اجعل للخوادم سجلًا مشتركًا.",
         ),
     ),
     "upstream.silent": Case(
@@ -78,8 +94,8 @@ CASES = {
     "upstream.garbled": Case(
         Words("what answers is no HTTP server: {detail}", "ما يجيب ليس خادم HTTP: {detail}"),
         Words(
-            "Check the port; a port that speaks https needs https:// in the URL.",
-            "تحقق من المنفذ؛ المنفذ الذي يتكلم https يحتاج ‎https://‎ في الرابط.",
+            "Check the port; a port that speaks https needs `https://` in the URL.",
+            "تحقق من المنفذ؛ المنفذ الذي يتكلم https يحتاج `https://` في الرابط.",
         ),
     ),
     "upstream.failed": Case(
@@ -91,8 +107,8 @@ CASES = {
     "access.needed": Case(
         Words("{who} answers {status}: it wants a token", "يجيب {who} بالحالة {status}: يتطلب رمز دخول"),
         Words(
-            "Give it: sw.doctor(url, token=...), or on a terminal --token-file FILE.",
-            "أعطِه الرمز: ‎sw.doctor(url, token=...)‎ أو في الطرفية ‎--token-file FILE‎.",
+            "Give it: `sw.doctor(url, token=...)`, or on a terminal `--token-file FILE`.",
+            "أعطِه الرمز: `sw.doctor(url, token=...)` أو في الطرفية `--token-file FILE`.",
         ),
     ),
     "access.rejected": Case(
@@ -105,13 +121,20 @@ CASES = {
             "انسخ الرمز من جديد. قد يكون للخادم رمز جديد بعد إعادة تشغيله، وقد يحذف وكيلٌ الترويسة Authorization.",
         ),
     ),
+    "access.barred": Case(
+        Words("{who} answers {method} with {status}", "يجيب {who} على {method} بالحالة {status}"),
+        Words(
+            "A rule in front of the server denies it, for this address or this method; its log names the rule.",
+            "قاعدة أمام الخادم تمنعه لهذا العنوان أو لهذه الطريقة؛ وسجلها يذكر القاعدة.",
+        ),
+    ),
     "access.forbidden": Case(
         Words("{who} answers {status}: {message}", "يجيب {who} بالحالة {status}: {message}"),
         Words(
-            "If the words are of sse-widget, they say what to change: behind a proxy on the same machine, pass "
-            "`Host: localhost` on. Else a firewall or login in front of it decides.",
-            "إن كانت الرسالة من sse-widget فهي تذكر ما يجب تغييره: خلف وكيل على الجهاز نفسه مرّر ‎`Host: localhost`‎. وإلا فالقرار "
-            "لجدار حماية أو صفحة دخول أمامه.",
+            "The message says what to change. A server that listens on this machine only wants a proxy to pass "
+            "`Host: localhost` on.",
+            "الرسالة تذكر ما يجب تغييره. والخادم الذي يستمع على هذا الجهاز وحده يتطلب أن يمرّر الوكيل "
+            "`Host: localhost`.",
         ),
     ),
     "access.login": Case(
@@ -144,9 +167,11 @@ CASES = {
     "headers.good": Case(Words("Cache-Control: {got}", "الترويسة Cache-Control: {got}")),
     "headers.taken": Case(
         Words(
-            "Cache-Control: {got}; X-Accel-Buffering was taken out on the way (nginx does), so that a second nginx in "
+            "Cache-Control: {got}; X-Accel-Buffering was taken out on the way (nginx does), so that a "
+            "second nginx in "
             "front would not see it",
-            "الترويسة Cache-Control: {got}؛ أُزيلت X-Accel-Buffering في الطريق (وهذا ما يفعله nginx)، فلن يراها nginx ثانٍ أمامه",
+            "الترويسة Cache-Control: {got}؛ أُزيلت X-Accel-Buffering في الطريق (وهذا ما يفعله nginx)، فلن "
+            "يراها nginx ثانٍ أمامه",
         )
     ),
     "headers.transform": Case(
@@ -162,13 +187,15 @@ CASES = {
     "headers.no_transform": Case(
         Words("Cache-Control is {got}, without no-transform", "قيمة Cache-Control هي {got} دون no-transform"),
         Words(
-            "Send `Cache-Control: no-cache, no-transform` and `X-Accel-Buffering: no`: they keep hops from compressing and "
+            "Send `Cache-Control: no-cache, no-transform` and `X-Accel-Buffering: no`: they keep hops "
+            "from compressing and "
             "buffering.",
-            "أرسل ‎`Cache-Control: no-cache, no-transform`‎ و‎`X-Accel-Buffering: no`‎: فهما تمنعان الحلقات من الضغط والاحتجاز.",
+            "أرسل `Cache-Control: no-cache, no-transform` و`X-Accel-Buffering: no`: فهما تمنعان "
+            "الحلقات من الضغط والاحتجاز.",
         ),
     ),
     "headers.cached": Case(
-        Words("this stream comes from a cache (Age: {age}, {who})", "هذا البث آتٍ من ذاكرة مخبأة (Age: {age}، {who})"),
+        Words("this stream comes from a cache ({mark}; {who})", "هذا البث آتٍ من ذاكرة تخزين مؤقت ({mark}؛ {who})"),
         Words("Switch caching off for this path.", "أوقف التخزين المؤقت لهذا المسار."),
     ),
     "hops.none": Case(Words("no proxy names itself ({lines})", "لا وكيل يعرّف بنفسه ({lines})")),
@@ -188,7 +215,8 @@ CASES = {
     ),
     "compression.holds": Case(
         Words(
-            "compressed with {encoding} and so held back: what was written over {written_s:.1f} s arrived within {span_s:.2f} s "
+            "compressed with {encoding} and so held back: what was written over {written_s:.1f} s arrived "
+            "within {span_s:.2f} s "
             "(last hop: {who})",
             "مضغوط بـ {encoding} فصار محتجزًا: ما كُتب خلال {written_s:.1f} ث وصل خلال {span_s:.2f} ث (آخر حلقة: {who})",
         ),

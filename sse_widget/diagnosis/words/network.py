@@ -14,7 +14,8 @@ CASES = {
     "name.unknown": Case(
         Words("the name {host} has no address: {detail}", "لا عنوان للاسم {host}: {detail}"),
         Words(
-            "Check the spelling of the host. If it exists in your company's network or VPN only, connect to that first.",
+            "Check the spelling of the host. If it exists in your company's network or VPN only, connect "
+            "to that first.",
             "تحقق من كتابة اسم المضيف. وإن كان معروفًا داخل شبكة المؤسسة أو شبكتها الافتراضية فقط فاتصل بها أولًا.",
         ),
     ),
@@ -29,7 +30,8 @@ CASES = {
         Words(
             "Take the addresses that do not answer out of the DNS entry, or let the server listen on them, too; "
             "until then some readers wait for a time-out first.",
-            "احذف العناوين التي لا تجيب من سجل DNS أو اجعل الخادم يستمع عليها أيضًا؛ وإلا انتظر بعض القراء انقضاء المهلة أولًا.",
+            "احذف العناوين التي لا تجيب من سجل DNS أو اجعل الخادم يستمع عليها أيضًا؛ وإلا انتظر بعض "
+            "القراء انقضاء المهلة أولًا.",
         ),
     ),
     "connection.refused": Case(
@@ -62,20 +64,25 @@ CASES = {
             "اتصال HTTP غير مشفّر إلى {host}: كل من في الطريق يستطيع قراءة الإجابات",
         ),
         Words(
-            "Serve it by https. Pages that came by https (JupyterHub, Colab) may not even ask an http server: browsers "
+            "Serve it by https. Pages that came by https (JupyterHub, Colab) may not even ask an http "
+            "server: browsers "
             "block mixed content.",
-            "قدّمه عبر https. الصفحات التي وصلت عبر https (مثل JupyterHub وColab) لا يُسمح لها أصلًا بسؤال خادم http لأن المتصفح "
+            "قدّمه عبر https. الصفحات التي وصلت عبر https (مثل JupyterHub وColab) لا يُسمح لها أصلًا "
+            "بسؤال خادم http لأن المتصفح "
             "يمنع المحتوى المختلط.",
         ),
     ),
     "encryption.good": Case(
         Words(
             "{version}, certificate of {issuer} for {days:.0f} more days, offers {protocol}",
-            "{version}، شهادة من {issuer} صالحة {days:.0f} يومًا بعد، والبروتوكول المعروض {protocol}",
+            "{version}، شهادة من {issuer} بقي من صلاحيتها (بالأيام) {days:.0f}، والبروتوكول المعروض {protocol}",
         )
     ),
     "encryption.soon": Case(
-        Words("the certificate of {issuer} runs out in {days:.0f} days", "تنتهي شهادة {issuer} بعد {days:.0f} يومًا"),
+        Words(
+            "the certificate of {issuer} runs out in {days:.0f} days",
+            "بقي من صلاحية شهادة {issuer} (بالأيام) {days:.0f}",
+        ),
         Words(
             "Renew it now, and see why that did not happen by itself.", "جدّدها الآن وابحث عن سبب عدم تجديدها تلقائيًا."
         ),
@@ -83,8 +90,8 @@ CASES = {
     "encryption.expired": Case(
         Words("the certificate of {host} has expired", "انتهت صلاحية شهادة {host}"),
         Words(
-            "Renew it (certbot renew, or restart Caddy), then reload the proxy.",
-            "جدّدها (‎certbot renew‎ أو أعد تشغيل Caddy) ثم أعد تحميل الوكيل.",
+            "Renew it (`certbot renew`, or restart Caddy), then reload the proxy.",
+            "جدّدها (`certbot renew` أو أعد تشغيل Caddy) ثم أعد تحميل الوكيل.",
         ),
     ),
     "encryption.not_yet": Case(
@@ -107,8 +114,9 @@ CASES = {
         ),
         Words(
             "Serve the whole chain, or use a public authority. For a company's own authority, name its file in "
-            "SSL_CERT_FILE for Python, and install it in the browser.",
-            "قدّم سلسلة الشهادات كاملة أو استعمل جهة إصدار عامة. وإن كانت الجهة داخلية فاذكر ملفها في المتغير SSL_CERT_FILE "
+            "`SSL_CERT_FILE` for Python, and install it in the browser.",
+            "قدّم سلسلة الشهادات كاملة أو استعمل جهة إصدار عامة. وإن كانت الجهة داخلية فاذكر ملفها في "
+            "المتغير `SSL_CERT_FILE` "
             "لبايثون وثبّتها في المتصفح.",
         ),
     ),
@@ -118,8 +126,8 @@ CASES = {
             "المنفذ {port} على {host} يتكلم HTTP غير مشفّر لا https",
         ),
         Words(
-            "Write http:// in the URL, or the port that speaks https.",
-            "اكتب ‎http://‎ في الرابط أو المنفذ الذي يتكلم https.",
+            "Write `http://` in the URL, or the port that speaks https.",
+            "اكتب `http://` في الرابط أو المنفذ الذي يتكلم https.",
         ),
     ),
     "encryption.failed": Case(
@@ -130,7 +138,8 @@ CASES = {
     "redirects.some": Case(
         Words("{status}: {chain}", "{status}: {chain}"),
         Words(
-            "Use {location} directly: 301, 302 and 303 turn a POST into a GET, and a token is not sent on to another "
+            "Use {location} directly: 301, 302 and 303 turn a POST into a GET, and a token is not sent on "
+            "to another "
             "origin.",
             "استعمل {location} مباشرةً: تحوّل 301 و302 و303 طلب POST إلى GET، ولا يُرسل الرمز إلى أصل آخر.",
         ),
@@ -138,9 +147,11 @@ CASES = {
     "redirects.loop": Case(
         Words("it goes round in circles: {chain}", "التحويل يدور في حلقة: {chain}"),
         Words(
-            "Usually a proxy ends TLS and the server behind it redirects to https again: pass X-Forwarded-Proto on, or "
+            "Usually a proxy ends TLS and the server behind it redirects to https again: pass "
+            "X-Forwarded-Proto on, or "
             "set the mode that keeps TLS up to the server (at Cloudflare: Full).",
-            "غالبًا ينهي الوكيل TLS ثم يعيد الخادم خلفه التحويل إلى https: مرّر X-Forwarded-Proto أو اختر الوضع الذي يبقي TLS حتى "
+            "غالبًا ينهي الوكيل TLS ثم يعيد الخادم خلفه التحويل إلى https: مرّر X-Forwarded-Proto أو اختر "
+            "الوضع الذي يبقي TLS حتى "
             "الخادم (في Cloudflare: Full).",
         ),
     ),
@@ -153,7 +164,8 @@ CASES = {
             "{url} leads to {location}, from https back to http", "يقود {url} إلى {location} أي من https رجوعًا إلى http"
         ),
         Words(
-            "Browsers block this. Let the server know that it is behind https (X-Forwarded-Proto), so that it builds "
+            "Browsers block this. Let the server know that it is behind https (X-Forwarded-Proto), so "
+            "that it builds "
             "https addresses.",
             "يمنع المتصفح ذلك. أعلم الخادم أنه خلف https عبر X-Forwarded-Proto كي يبني عناوين https.",
         ),

@@ -18,18 +18,26 @@ export class Histogram {
   }
 
   /**
-   * The nearest-rank percentile: the smallest duration that at least this share of all does not exceed.
+   * A percentile, linear between the two durations that are nearest, as in measure/metrics.py.
    *
    * @param {number} share between 0 and 1
    * @returns {number | null} ms, null without any
    */
   percentile(share) {
-    const rank = Math.max(1, Math.ceil(share * this.count));
+    if (this.count === 0) return null;
+    const place = share * (this.count - 1);
+    const below = this.#at(Math.floor(place));
+    const above = this.#at(Math.ceil(place));
+    return below + (place - Math.floor(place)) * (above - below);
+  }
+
+  /** @param {number} rank of a duration among all, from 0 @returns {number} ms */
+  #at(rank) {
     let seen = 0;
     for (const bin of [...this.#bins.keys()].sort((one, other) => one - other)) {
       seen += this.#bins.get(bin) ?? 0;
-      if (seen >= rank) return bin < 0 ? 0 : LEAST_MS * RATIO ** bin;
+      if (seen > rank) return bin < 0 ? 0 : LEAST_MS * RATIO ** bin;
     }
-    return null;
+    return Number.NaN;
   }
 }

@@ -6,6 +6,7 @@ import { Reading } from "../reading.js";
 import { AdaptiveTypewriter, openStream } from "../sse.js";
 import { Store } from "../store.js";
 import { Tuning } from "../tuning.js";
+import { answerTypewriter } from "../view/answer.js";
 import { segmentGraphemes } from "../view/graphemes.js";
 import { Panel } from "../view/panel.js";
 
@@ -25,18 +26,19 @@ const reading = new Reading();
 const recording = new Recording({ now: () => performance.now(), segment: segmentGraphemes });
 reading.listen(recording, signal);
 const knobs = remembered();
+const parts = new Parts(beside(import.meta.url));
 const root = /** @type {HTMLElement} */ (document.getElementById("panel"));
 new Panel(root, {
   reading,
   recording,
   knobs,
   tuning: new Tuning(knobs, reading, signal),
-  parts: new Parts(beside(import.meta.url)),
+  parts,
   ask,
   lang,
   signal,
   draft: { text: "", focused: true },
-  typewriter: (element) => new AdaptiveTypewriter(element, knobs.pace),
+  typewriter: (element) => answerTypewriter(AdaptiveTypewriter, element, { knobs, lang, parts, signal }),
 });
 addEventListener("hashchange", attach);
 attach();

@@ -41,6 +41,29 @@ const ENGLISH = {
   limit_exceeded: "One event is larger than this page accepts.",
   kernel_awaited: "Waiting for the kernel …",
   kernel_gone: "The kernel of this widget is gone. Run the widget's cell again, then ask.",
+  slots_taken: "The browser's connections to this server are all taken.",
+  held_back: "A proxy on the way holds server-sent events back.",
+  refused: "Server-sent events are refused on the way.",
+  no_streaming: "This browser cannot read a response while it arrives.",
+  blocked: "The WebSocket is blocked on the way.",
+  by_proxy: "Through Jupyter's proxy.",
+  by_colab: "Through Colab's port proxy.",
+  lna_denied:
+    "The browser keeps this page from servers of this computer (Local Network Access). Allow it in the site's settings, or install jupyter-server-proxy.",
+  lna_prompt:
+    'The browser would have to ask you first whether this page may reach servers of this computer (Local Network Access). With route="url" it asks.',
+  mixed_content: "A page of https may not read from a server of http. Give the server an https address.",
+  cors_refused: "The server does not admit this page. Start it with --allow-origin and the page's address.",
+  proxy_missing:
+    "The server listens where the kernel runs, and this Jupyter has no proxy to it. Install jupyter-server-proxy, or sse-widget where Jupyter runs.",
+  proxy_refused: "Jupyter's proxy refuses this page. Sign in again, or ask whoever runs it.",
+  login_required: "The way to the server asks for a sign-in. Sign in and reload.",
+  other_server:
+    "Another server answers at this address: localhost is your computer here, and not the kernel's. Forward the kernel's port, or install jupyter-server-proxy.",
+  probe_timeout: "The server does not answer this page in time. Check the firewalls on the way.",
+  unreachable: "This page reaches no server of the kernel's. Forward its port, or go on like this.",
+  no_server:
+    "The extension does not answer this page. Install sse-widget where Jupyter runs, or go on like this.",
 };
 
 /** @type {Record<string, Text>} */
@@ -80,6 +103,28 @@ const ARABIC = {
   limit_exceeded: "حدث واحد أكبر مما تقبله هذه الصفحة.",
   kernel_awaited: "بانتظار النواة …",
   kernel_gone: "لم تعد نواة هذه الأداة موجودة. شغّل خليتها من جديد ثم اسأل.",
+  slots_taken: "اتصالات المتصفح بهذا الخادم مشغولة كلها.",
+  held_back: "وسيط في الطريق يحتجز أحداث البث.",
+  refused: "تُرفض أحداث البث في الطريق.",
+  no_streaming: "لا يستطيع هذا المتصفح قراءة الرد أثناء وصوله.",
+  blocked: "WebSocket محجوب في الطريق.",
+  by_proxy: "عبر وسيط Jupyter.",
+  by_colab: "عبر وسيط المنافذ في Colab.",
+  lna_denied:
+    "يمنع المتصفح هذه الصفحة من الوصول إلى خوادم هذا الحاسوب (Local Network Access). اسمح به في إعدادات الموقع، أو ثبّت jupyter-server-proxy.",
+  lna_prompt:
+    'على المتصفح أن يسألك أولًا إن كان لهذه الصفحة أن تصل إلى خوادم هذا الحاسوب (Local Network Access). اضبط ‎route="url"‎ ليسألك.',
+  mixed_content: "لا يُسمح لصفحة https بالقراءة من خادم http. اجعل للخادم عنوان https.",
+  cors_refused: "لا يقبل الخادم هذه الصفحة. شغّله بالخيار ‎--allow-origin‎ مع عنوان الصفحة.",
+  proxy_missing:
+    "الخادم حيث تعمل النواة، وليس في Jupyter هذا وسيط إليه. ثبّت jupyter-server-proxy، أو ثبّت sse-widget حيث يعمل Jupyter.",
+  proxy_refused: "يرفض وسيط Jupyter هذه الصفحة. سجّل الدخول من جديد أو اسأل من يديره.",
+  login_required: "يتطلب الطريق إلى الخادم تسجيل الدخول. سجّل الدخول ثم أعد تحميل الصفحة.",
+  other_server:
+    "يجيب خادم آخر في هذا العنوان: localhost هنا حاسوبك لا حاسوب النواة. مرّر منفذ النواة، أو ثبّت jupyter-server-proxy.",
+  probe_timeout: "لا يجيب الخادم هذه الصفحة في الوقت المناسب. تحقّق من الجدران النارية في الطريق.",
+  unreachable: "لا تصل هذه الصفحة إلى أي خادم للنواة. مرّر منفذه، أو تابع هكذا.",
+  no_server: "لا يجيب الملحق هذه الصفحة. ثبّت sse-widget حيث يعمل Jupyter، أو تابع هكذا.",
 };
 
 /**

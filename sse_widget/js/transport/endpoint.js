@@ -16,6 +16,7 @@ import { CONTENT_TYPE, eventId, parseEventId } from "../protocol/events.js";
  * @property {boolean} [snapshot] begin with the text so far as one delta
  */
 
+export const JSON_TYPE = "application/json";
 const OWN_START = /\/api\/v1\/stream\/chat\/?$/;
 const RUN_PATH = /\/runs\/([0-9a-f]{32})\/?$/;
 /** These ask a question, or say where to begin; a resume does neither. */
@@ -62,6 +63,10 @@ export class Endpoint {
     this.#key = options.key ?? (keyed ? newKey() : "");
     this.#runs = runsOf(this.#url, options.runsUrl, pageUrl);
     this.place = placeOf(this.#url, options);
+    this.repeatable = this.method === "GET";
+    /** Whether the server is one of sse-widget's, as far as the address tells. */
+    this.ours = this.logged || this.place.streamId !== "";
+    this.origin = this.#url.origin;
   }
 
   /**
@@ -81,6 +86,42 @@ export class Endpoint {
   }
 
   /**
+   * The request that starts a run and answers where it is read, not with the stream of it.
+   *
+   * @param {Opening} opening
+   */
+  async create(opening) {
+    const headers = await this.#fields();
+    headers.set("Accept", JSON_TYPE);
+    headers.set("Content-Type", JSON_TYPE);
+    const { url, init } = this.#start(opening, headers);
+    return { url, init: { ...init, method: "POST", body: init.body ?? "{}" } };
+  }
+
+  /**
+   * The request of what there is to read of a run, or comes next: long-polling.
+   *
+   * @param {Opening} opening
+   */
+  async poll(opening) {
+    const { url, init } = await this.request(opening);
+    const once = new URL(url);
+    once.searchParams.set("once", "1");
+    const headers = new Headers(init.headers);
+    headers.set("Accept", JSON_TYPE);
+    return { url: once.href, init: { ...init, headers } };
+  }
+
+  /** What a request would say, for transports that send no requests: the URL, the headers, the fields of the question. */
+  async said() {
+    const headers = await this.#fields();
+    const { body } = this.#init;
+    const question = body === undefined ? {} : JSON.parse(/** @type {string} */ (body));
+    const key = headers.get("Idempotency-Key") ?? this.#url.searchParams.get("key") ?? this.#key;
+    return { url: new URL(this.#url), runs: new URL(this.#runs), headers, question, key };
+  }
+
+  /**
    * The request that stops a run.
    *
    * @param {string} streamId
@@ -97,7 +138,7 @@ export class Endpoint {
    */
   async tune(streamId, changes) {
     const headers = await this.#fields();
-    headers.set("Content-Type", "application/json");
+    headers.set("Content-Type", JSON_TYPE);
     return this.#order(streamId, "PATCH", headers, JSON.stringify(changes));
   }
 
@@ -112,7 +153,7 @@ export class Endpoint {
   #start({ lastEventId, heartbeatS }, headers) {
     const url = beating(new URL(this.#url), heartbeatS);
     if (this.#init.body !== undefined && !headers.has("Content-Type")) {
-      headers.set("Content-Type", "application/json");
+      headers.set("Content-Type", JSON_TYPE);
     }
     if (lastEventId) {
       headers.set("Last-Event-ID", lastEventId);

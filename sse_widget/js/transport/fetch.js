@@ -1,5 +1,4 @@
 /** Server-sent events by fetch: one HTTP connection at a time, reported to a sink as it happens. */
-import { Endpoint } from "./endpoint.js";
 import { readHead } from "./head.js";
 
 /** @typedef {import("./transport.js").Transport} Transport */
@@ -15,35 +14,30 @@ import { readHead } from "./head.js";
 export class FetchTransport {
   name = "sse";
   #endpoint;
-  #platform;
+  #network;
 
-  /**
-   * @param {string | URL} url
-   * @param {import("./endpoint.js").EndpointOptions} options
-   * @param {import("./platform.js").Platform} platform
-   * @throws {TypeError} the URL is not one
-   */
-  constructor(url, options, platform) {
-    this.#endpoint = new Endpoint(url, options, platform);
-    this.#platform = platform;
-    this.place = this.#endpoint.place;
-    this.logged = this.#endpoint.logged;
-    this.repeatable = this.#endpoint.method === "GET";
+  /** @param {import("./endpoint.js").Endpoint} endpoint @param {Network} network */
+  constructor(endpoint, network) {
+    this.#endpoint = endpoint;
+    this.#network = network;
+    this.place = endpoint.place;
+    this.logged = endpoint.logged;
+    this.repeatable = endpoint.repeatable;
   }
 
   /** @param {import("./transport.js").Opening} opening @param {Sink} sink */
   open(opening, sink) {
-    return openFetch(() => this.#endpoint.request(opening), this.#platform, sink);
+    return openFetch(() => this.#endpoint.request(opening), this.#network, sink);
   }
 
   /** @param {string} streamId */
   stop(streamId) {
-    return agreed(() => this.#endpoint.stop(streamId), this.#platform);
+    return agreed(() => this.#endpoint.stop(streamId), this.#network);
   }
 
   /** @param {string} streamId @param {import("./transport.js").Changes} changes */
   tune(streamId, changes) {
-    return answered(() => this.#endpoint.tune(streamId, changes), this.#platform);
+    return answered(() => this.#endpoint.tune(streamId, changes), this.#network);
   }
 }
 
@@ -63,7 +57,7 @@ export function agreed(request, network) {
  * @param {() => Promise<Request>} request
  * @param {Network} network
  */
-async function answered(request, { fetch }) {
+export async function answered(request, { fetch }) {
   const { url, init } = await request();
   const response = await fetch(url, init);
   response.body?.cancel().catch(() => {});
@@ -112,19 +106,19 @@ async function follow(request, { fetch, wall }, sink, signal) {
     response.body?.cancel().catch(() => {});
     return;
   }
-  const outcome = await pump(response.body?.getReader(), sink, signal);
+  const outcome = response.body ? await pump(response.body.getReader(), sink, signal) : "no_streaming";
   if (!signal.aborted) {
     outcome === "ended" ? sink.ended() : sink.failed(outcome);
   }
 }
 
 /**
- * @param {ReadableStreamDefaultReader<Uint8Array> | undefined} reader
+ * @param {ReadableStreamDefaultReader<Uint8Array>} reader
  * @param {Sink} sink
  * @param {AbortSignal} signal
  */
 async function pump(reader, sink, signal) {
-  while (reader && !signal.aborted) {
+  while (!signal.aborted) {
     let part;
     try {
       part = await reader.read();
@@ -138,6 +132,6 @@ async function pump(reader, sink, signal) {
       sink.bytes(part.value);
     }
   }
-  reader?.cancel().catch(() => {});
+  reader.cancel().catch(() => {});
   return "ended";
 }

@@ -5,11 +5,13 @@ import { Parser } from "../protocol/sse.js";
 
 /** @typedef {import("../protocol/actions.js").Head} Head */
 
+/** What is no refusal, whose body is read by others. */
+const BARE = new Set([200, 201, 204]);
 /** The body of a refusal says one thing; what is longer is a page for people. */
 export const MAX_REFUSAL_BYTES = 64 * 1024;
 
 /**
- * Returns what a session needs of a response. The body of a 200 stays unread.
+ * Returns what a session needs of a response. The body of a success stays unread.
  *
  * @param {Response} response
  * @param {number} wallMs Unix time, for a Retry-After that is a date
@@ -22,7 +24,7 @@ export async function readHead(response, wallMs) {
     streamId: response.headers.get("X-Stream-Id") ?? "",
     retryAfterMs: retryAfterMs(response.headers.get("Retry-After"), wallMs),
   });
-  if (response.status === 200 || response.status === 204) {
+  if (BARE.has(response.status)) {
     return head;
   }
   return { ...head, ...refusal(await bounded(response), head.contentType) };

@@ -1,5 +1,5 @@
 /** The way from this page to the server: all ways are tried at once, and the best that works is kept for the page. */
-import { permissionOf, probe } from "./probe.js";
+import { ASKED_MS, PROBE_MS, permissionOf, probe } from "./probe.js";
 import { needsPermission, rungs, verdict } from "./routes.js";
 
 /** @typedef {import("./jupyter.js").Server} Server */
@@ -16,6 +16,7 @@ import { needsPermission, rungs, verdict } from "./routes.js";
  * @typedef {object} Surroundings
  * @property {import("./probe.js").Network} network
  * @property {Pick<Permissions, "query"> | undefined} permissions
+ * @property {boolean} secure whether the page is a secure context
  * @property {Pick<Storage, "getItem" | "setItem">} store
  * @property {((port: number) => Promise<string>) | null} proxyPort Colab's
  * @property {(route: Route) => Record<string, string>} headers of every request on this way
@@ -31,6 +32,7 @@ export class Ladder {
   #around;
   /** @type {{key: string, found: Promise<Found>} | null} */
   #search = null;
+  #doubtful = false;
   /** @type {Found | null} what is known now, for whoever cannot wait */
   found = null;
   /** @type {((found: Found) => void)[]} */
@@ -63,26 +65,38 @@ export class Ladder {
 
   /** The way has failed, or another might be better by now: the next `find` tries all of them again. */
   doubt() {
-    const { node, wanted } = this.#ask();
     this.#search = null;
-    this.#around.store.setItem(memory(node, wanted), "");
+    this.#doubtful = true;
+  }
+
+  /** Looks, where the kernel is the way, whether a server is reached by now: its port may have been forwarded. */
+  async retry() {
+    if (this.found?.route !== "relay") return;
+    const question = this.#ask();
+    const found = await this.#climb(question);
+    if (!found.server || this.found?.route !== "relay") return;
+    this.#search = { key: JSON.stringify(question), found: Promise.resolve(found) };
+    this.#settle(question, found);
   }
 
   /** @param {Question} question @param {Found} found */
   #settle({ node, wanted }, found) {
     this.found = found;
-    if (found.server) this.#around.store.setItem(memory(node, wanted), found.route);
+    this.#doubtful = false;
+    // What the reload of a page cuts is no failure of the way: only another way replaces what is kept.
+    this.#around.store.setItem(memory(node, wanted), found.server ? found.route : "");
     for (const listener of this.#listeners) listener(found);
   }
 
   /** @param {Question} question @returns {Promise<Found>} */
   async #climb(question) {
-    const { store, permissions } = this.#around;
+    const { store, permissions, secure } = this.#around;
     const { node, wanted, kernelUrl, pageUrl } = question;
     const asks = needsPermission(pageUrl, kernelUrl);
-    const facts = { ...question, permission: asks ? await permissionOf(permissions) : "granted" };
+    const facts = { ...question, permission: asks ? await permissionOf(permissions, secure) : "granted" };
     const known = rungs(/** @type {Facts} */ (facts));
-    const remembered = known.find(({ route }) => route === store.getItem(memory(node, wanted)));
+    const kept = this.#doubtful ? "" : store.getItem(memory(node, wanted));
+    const remembered = known.find(({ route }) => route === kept);
     const server = remembered && (await this.#server(remembered, facts));
     if (remembered && server) return { route: remembered.route, server, reason: "" };
     return this.#best(known, /** @type {Facts} */ (facts), node);
@@ -118,7 +132,10 @@ export class Ladder {
     if (refusal) return { route, server: null, reason: refusal };
     const server = await this.#server(rung, facts);
     if (!server) return { route, server: null, reason: "unreachable" };
-    const tried = await probe(server.base.href, server.headers(), network, signal);
+    // The reader who named this way has to find the browser's question, and answer it.
+    const asked = facts.permission === "prompt" && needsPermission(facts.pageUrl, server.base.href);
+    const limitMs = asked ? ASKED_MS : PROBE_MS;
+    const tried = await probe(server.base.href, server.headers(), limitMs, network, signal);
     const reason = verdict(rung, tried, node, facts);
     return { route, server: reason ? null : server, reason };
   }

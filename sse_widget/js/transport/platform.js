@@ -1,4 +1,5 @@
 /** The parts of the browser that a consumer uses; each can be replaced. */
+import { pageShared } from "./shared.js";
 
 /**
  * @typedef {object} Platform
@@ -10,6 +11,10 @@
  * @property {() => number} random numbers in [0, 1)
  * @property {() => string} newKey idempotency keys
  * @property {(error: unknown) => void} report takes what a handler threw
+ * @property {typeof globalThis.WebSocket | null} WebSocket
+ * @property {import("./locks.js").Locks | null} locks over all tabs
+ * @property {import("./memory.js").Store} store keeps over reloads which way works
+ * @property {import("./shared.js").Shared} shared by all consumers of the page
  * @property {string | undefined} pageUrl base of relative URLs; its origin is ours
  */
 
@@ -30,11 +35,33 @@ export function platformOf(parts) {
     random: () => Math.random(),
     newKey,
     report,
+    WebSocket: globalThis.WebSocket ?? null,
+    locks: globalThis.navigator?.locks ?? null,
+    store: SESSION,
+    shared: pageShared(),
     pageUrl: globalThis.location?.href,
   };
   const given = Object.entries(parts).filter(([name, part]) => name in platform && part !== undefined);
   return { ...platform, ...Object.fromEntries(given) };
 }
+
+/** The tab's storage; a sandboxed frame has none, and a full one keeps nothing. @type {import("./memory.js").Store} */
+const SESSION = {
+  getItem(name) {
+    try {
+      return sessionStorage.getItem(name);
+    } catch {
+      return null;
+    }
+  },
+  setItem(name, value) {
+    try {
+      sessionStorage.setItem(name, value);
+    } catch {
+      // The page itself remembers.
+    }
+  },
+};
 
 /** A random UUID (version 4); `crypto.randomUUID` exists on https and localhost only. */
 function newKey() {

@@ -6,6 +6,8 @@
 
 /** A server that is near answers within a few ms, one far away within some hundred. */
 export const PROBE_MS = 2500;
+/** A reader whom the browser asks first takes longer. */
+export const ASKED_MS = 60_000;
 
 /** Chrome 142 to 144 knew one permission; since 145 this computer has its own. */
 const PERMISSIONS = ["loopback-network", "local-network-access"];
@@ -15,13 +17,14 @@ const PERMISSIONS = ["loopback-network", "local-network-access"];
  *
  * @param {string} base ends in `/`
  * @param {Record<string, string>} headers
+ * @param {number} limitMs
  * @param {Network} network
  * @param {AbortSignal} signal
  * @returns {Promise<Tried>}
  */
-export async function probe(base, headers, network, signal) {
+export async function probe(base, headers, limitMs, network, signal) {
   const late = new AbortController();
-  const timer = network.setTimeout(() => late.abort(), PROBE_MS);
+  const timer = network.setTimeout(() => late.abort(), limitMs);
   const leave = () => late.abort();
   signal.addEventListener("abort", leave);
   try {
@@ -38,13 +41,15 @@ export async function probe(base, headers, network, signal) {
  * Whether the browser lets pages of this origin reach servers of this computer; it does not ask the reader.
  *
  * @param {Pick<Permissions, "query"> | undefined} permissions
+ * @param {boolean} secure whether the page is one that could be allowed to
  * @returns {Promise<Permission>}
  */
-export async function permissionOf(permissions) {
+export async function permissionOf(permissions, secure) {
   for (const name of PERMISSIONS) {
     try {
       const status = await permissions?.query({ name: /** @type {PermissionName} */ (name) });
-      if (status) return status.state;
+      // A page of http is told "denied", also where its own address is no public one and the rule not applied.
+      if (status) return secure ? status.state : "barred";
     } catch {
       // A browser that does not know the name throws.
     }

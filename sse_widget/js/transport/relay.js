@@ -55,13 +55,16 @@ export class Relay {
     this.#listening = this.#say({ op: "listen" });
   }
 
-  /** Has it push no more: this page reaches the server itself. */
+  /** Has it push no new run: this page reaches the server itself. What is under way goes on. */
   hush() {
-    if (this.#listening) this.leave();
+    if (!this.#listening) return;
+    this.#listening = false;
+    this.#say({ op: "hush" });
   }
 
   /** Tells the kernel that this page goes: what is under way to it is for nobody. */
   leave() {
+    if (!this.#listening && this.#flows.size === 0) return;
     this.#listening = false;
     this.#say({ op: "leave" });
   }
@@ -168,7 +171,7 @@ export class Relay {
   }
 
   #leave() {
-    if (this.#listening || this.#flows.size > 0) this.leave();
+    this.leave();
     this.#flows.clear();
     for (const answer of this.#answers.values()) answer(null);
     this.#answers.clear();

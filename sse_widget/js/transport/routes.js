@@ -1,7 +1,12 @@
 /** Which addresses a page may reach the server at, in order of preference, and what a failed try means. Pure. */
 
 /** @typedef {"extension" | "url" | "proxy" | "colab" | "relay"} Route */
-/** @typedef {"granted" | "denied" | "prompt" | "unknown"} Permission of the browser, for a page to reach this computer */
+/**
+ * Of the browser, for a page to reach this computer: `barred` may not even be asked for (by a page of http), and
+ * `unknown` has a browser that knows no such rule.
+ *
+ * @typedef {"granted" | "denied" | "prompt" | "barred" | "unknown"} Permission
+ */
 /**
  * What decides; addresses end in `/`, and are empty where there is none.
  *
@@ -71,8 +76,10 @@ export function verdict({ route, base }, tried, node, facts) {
   if (status === 0) return unanswered(base, hidden, facts);
   if (status === 403) return route === "proxy" ? "proxy_refused" : "forbidden";
   if (status !== 200) return route === "proxy" ? "proxy_missing" : "no_server";
-  // A server of the same kind is still another one: of another kernel, or of the reader's own computer.
-  return tried.node && tried.node === node ? "" : "other_server";
+  // Another server of ours is still another one: of another kernel, or of the reader's own computer. Behind an address
+  // far away several may share their runs.
+  const same = tried.node === node || (route === "url" && !isLoopback(base));
+  return tried.node && same ? "" : "other_server";
 }
 
 /**
@@ -101,8 +108,8 @@ function insisted(rung) {
 /** @param {string} base @param {boolean} hidden @param {Facts} facts */
 function unanswered(base, hidden, { pageUrl, permission }) {
   if (hidden) return "cors_refused";
-  const barred = needsPermission(pageUrl, base) && (permission !== "unknown" || pageUrl.startsWith("http:"));
-  return barred && permission !== "granted" ? "lna_denied" : "unreachable";
+  const ruled = permission !== "granted" && permission !== "unknown";
+  return ruled && needsPermission(pageUrl, base) ? "lna_denied" : "unreachable";
 }
 
 /** @param {string} url */

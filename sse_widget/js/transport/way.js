@@ -6,6 +6,9 @@ import { eventId } from "../protocol/events.js";
 /** @typedef {import("./transport.js").Opening} Opening */
 /** @typedef {import("./transport.js").Transport} Transport */
 
+/** Ways that are said, since nothing else shows them. @type {Partial<Record<import("./routes.js").Route, string>>} */
+const SAID = { proxy: "by_proxy", colab: "by_colab" };
+
 /** @implements {Transport} */
 export class WayTransport {
   name = "sse";
@@ -15,6 +18,7 @@ export class WayTransport {
   #along;
   /** @type {Transport | null} the one that was opened last */
   #transport = null;
+  #way = "";
 
   /**
    * @param {string} streamId
@@ -39,11 +43,15 @@ export class WayTransport {
     let drop = () => {};
     this.#ladder.find().then((found) => {
       if (left.signal.aborted) return;
-      const transport = this.#along(found);
-      this.#transport = transport;
-      sink.via(transport.name, found.reason);
+      const before = this.#transport;
+      const transport = this.#on(found);
+      const via = (/** @type {string} */ name, /** @type {string} */ reason) =>
+        sink.via(name, reason || found.reason || (SAID[found.route] ?? ""));
+      // One that was here before says for itself when it goes another way.
+      if (transport !== before) via(transport.name, "");
       drop = transport.open(opening, {
         ...sink,
+        via,
         failed: (reason) => {
           this.#ladder.doubt();
           sink.failed(reason);
@@ -68,5 +76,13 @@ export class WayTransport {
 
   async #current() {
     return this.#transport ?? this.#along(await this.#ladder.find());
+  }
+
+  /** One transport for each way: it remembers what it has met there. @param {Found} found */
+  #on(found) {
+    const way = `${found.route} ${found.server?.base.href ?? ""}`;
+    if (!this.#transport || this.#way !== way) this.#transport = this.#along(found);
+    this.#way = way;
+    return this.#transport;
   }
 }

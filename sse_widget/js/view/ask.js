@@ -65,6 +65,7 @@ export class AskBox {
         event.preventDefault();
         const question = input.value.trim();
         if (!question) return;
+        if (this.#send.matches(":focus-visible")) input.focus(); // It is of no use any more.
         input.value = "";
         this.#changed();
         ask(question);

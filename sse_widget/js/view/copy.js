@@ -1,9 +1,12 @@
 /** The button that copies the answer. */
+import { onPress } from "./button.js";
+import { copied } from "./clipboard.js";
 import { element, icon } from "./element.js";
 
 const SHEETS =
   "M5.5 5.5V3.2a.7.7 0 0 1 .7-.7h6.6a.7.7 0 0 1 .7.7v6.6a.7.7 0 0 1-.7.7h-2.3M3.2 5.5h6.6a.7.7 0 0 1 .7.7v6.6a.7.7 0 0 1-.7.7H3.2a.7.7 0 0 1-.7-.7V6.2a.7.7 0 0 1 .7-.7Z";
 const TICK = "M3 8.5 6.5 12 13 4.5";
+const CROSS = "M4 4l8 8M12 4l-8 8";
 const THANKS_MS = 1600;
 
 /** Says for a moment that it has copied. */
@@ -18,21 +21,22 @@ export class CopyButton {
   constructor(words, text, signal) {
     this.#text = text;
     this.#words = words;
-    this.#label = element("span", { className: "ssew-button-text", "aria-live": "polite" }, words.copy);
+    this.#label = element("span", { className: "ssew-button-text" }, words.copy);
     this.element = element(
       "button",
       { className: "ssew-button ssew-copy", type: "button", title: words.copy },
       icon(SHEETS),
       this.#label,
     );
-    this.element.addEventListener("click", () => this.#copy(), { signal });
+    onPress(this.element, () => this.#copy(), signal);
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
   async #copy() {
-    const text = this.#text();
-    if (!(await copied(text, this.element))) return;
-    this.#show(TICK, this.#words.copied);
+    // From now on: before, a change of the label would be no news.
+    this.#label.setAttribute("aria-live", "polite");
+    const done = await copied(this.#text());
+    this.#show(done ? TICK : CROSS, done ? this.#words.copied : this.#words.notCopied);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#show(SHEETS, this.#words.copy), THANKS_MS);
   }
@@ -42,26 +46,5 @@ export class CopyButton {
     this.element.firstElementChild?.replaceWith(icon(drawing));
     this.element.title = label;
     this.#label.textContent = label;
-  }
-}
-
-/**
- * Frames of other origins, and pages without TLS, have no clipboard: there the browser copies a selection.
- *
- * @param {string} text
- * @param {HTMLElement} near
- */
-async function copied(text, near) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const field = element("textarea", { value: text, className: "ssew-unseen", readOnly: true });
-    near.after(field);
-    field.select();
-    const done = document.execCommand("copy");
-    field.remove();
-    near.focus();
-    return done;
   }
 }

@@ -1,4 +1,5 @@
 /** The foot of the panel: what the stream is doing, by which way, and what can be done about it. */
+import { allow, onPress } from "./button.js";
 import { CopyButton } from "./copy.js";
 import { element } from "./element.js";
 import { Heartbeat } from "./heartbeat.js";
@@ -31,12 +32,12 @@ export class Foot {
     this.#status = new StatusLine(status, lang, signal);
     this.#heartbeat = new Heartbeat(dot, reading, words, signal);
     this.#copy = new CopyButton(words, copyText, signal).element;
-    resume.addEventListener("click", () => reading.resume(), { signal });
-    cut.addEventListener("click", () => reading.cut(), { signal });
-    stop.addEventListener("click", () => this.#stop(), { signal });
+    onPress(resume, () => reading.resume(), signal);
+    onPress(cut, () => reading.cut(), signal);
+    onPress(stop, () => this.#stop(), signal);
     const state = element("div", { className: "ssew-state" }, dot, status, via);
     const actions = element("div", { className: "ssew-actions" }, ...folds, this.#copy, resume, cut, stop);
-    this.element = element("div", { className: "ssew-foot" }, state, actions);
+    this.element = element("div", { className: "ssew-foot" }, state, actions, this.#parts.why);
   }
 
   beat() {
@@ -54,32 +55,35 @@ export class Foot {
     const { following, resumable } = this.#reading;
     this.#status.show(standing);
     dot.setAttribute("data-state", standing.state);
+    const held = resume.matches(":focus");
     resume.hidden = !resumable;
-    cut.disabled = !following;
-    stop.disabled = !following;
-    this.#copy.disabled = !this.#reading.text;
+    allow(cut, following);
+    allow(stop, following);
+    if (held && resume.hidden) stop.focus();
+    allow(this.#copy, this.#reading.text !== "");
     this.way();
   }
 
   /** Text has come, so there is something to copy. */
   filled() {
-    this.#copy.disabled = false;
+    allow(this.#copy, true);
   }
 
   /** Says by which way the stream comes, and why it is not the usual one. */
   way() {
     const { transport, transportReason } = this.#reading;
-    const { via, way } = this.#parts;
+    const { via, way, why } = this.#parts;
     const names = this.#words.transport;
-    const name = names[/** @type {keyof typeof names} */ (transport)] ?? transport;
-    way.textContent = transportReason ? `${name}: ${this.#status.reason(transportReason)}` : name;
+    way.textContent = names[/** @type {keyof typeof names} */ (transport)] ?? transport;
+    why.textContent = transport && transportReason && this.#status.reason(transportReason);
+    why.hidden = !why.textContent;
     via.hidden = !transport;
   }
 
   async #stop() {
-    this.#parts.stop.disabled = true;
+    allow(this.#parts.stop, false);
     await this.#reading.stop();
-    this.#parts.stop.disabled = !this.#reading.following;
+    allow(this.#parts.stop, this.#reading.following);
   }
 }
 
@@ -91,6 +95,7 @@ function parts(words) {
     status: element("span", { className: "ssew-status", dir: "auto" }),
     via: element("span", { className: "ssew-via" }),
     way: element("bdi", {}),
+    why: element("p", { className: "ssew-why", dir: "auto" }),
     resume: element("button", { className: main, type: "button", hidden: true }, words.resume),
     cut: element("button", { className: "ssew-button", type: "button" }, words.cut),
     stop: element("button", { className: main, type: "button" }, words.stop),

@@ -7,7 +7,8 @@ import { Foot } from "./foot.js";
 import { keepKeys } from "./keys.js";
 import { KnobsView } from "./knobs.js";
 import { EndFollower } from "./scroll.js";
-import { Timeline } from "./timeline.js";
+import { spoken } from "./spoken.js";
+import { timelineFold } from "./timeline_fold.js";
 import { wordsIn } from "./words.js";
 
 /** @typedef {import("./typewriter.js").AdaptiveTypewriter} AdaptiveTypewriter */
@@ -29,9 +30,12 @@ import { wordsIn } from "./words.js";
  * @property {AbortSignal} signal ends it
  */
 
+/** A live region is read when it changes; long after that, nobody waits for it. */
+const NEWS_MS = 10_000;
+/** Fits into four lines of the narrowest panel. */
+const SHORT_QUESTION = 100;
 const SLIDERS =
   "M2.5 4.5h6M12 4.5h1.5M2.5 11.5H4M7.5 11.5h6M8.5 4.5a1.75 1.75 0 1 0 3.5 0 1.75 1.75 0 1 0-3.5 0M4 11.5a1.75 1.75 0 1 0 3.5 0 1.75 1.75 0 1 0-3.5 0";
-const CURVE = "M2.5 2.5v9.3a1.7 1.7 0 0 0 1.7 1.7h9.3M5 10.5c2.2 0 2.3-5 4.4-5 1.6 0 1.5 2.2 4.1-1.8";
 
 /** One view of a reading. Several can show the same one, each at its own pace. */
 export class Panel {
@@ -41,6 +45,10 @@ export class Panel {
   #foot;
   #scroll;
   #parts;
+  /** Whether this view saw the answer being written: nobody asked to hear an old one. */
+  #witness = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #silence;
 
   /**
    * @param {HTMLElement} root the panel is appended to it
@@ -69,6 +77,7 @@ export class Panel {
     });
     knobs.listen(() => this.#typewriter.update(knobs.pace), signal);
     this.#listen(signal);
+    signal.addEventListener("abort", () => clearTimeout(this.#silence));
     this.#catchUp();
   }
 
@@ -129,24 +138,47 @@ export class Panel {
 
   /** @param {Standing} standing */
   #stand(standing) {
-    const { question, answer, news } = this.#parts;
+    const { answer } = this.#parts;
     const { state } = standing;
     const { live, over } = this.#reading;
     this.#foot.show(standing);
-    question.textContent = this.#reading.question;
-    if (live) answer.setAttribute("aria-busy", "true");
+    this.#asked(this.#reading.question);
     answer.setAttribute("data-state", state);
-    if (over) this.#finish();
-    if (over || state === "waiting") {
-      // Once, and whole: a live region that hears every delta would read them over each other.
-      news.textContent = state === "done" ? this.#reading.text : this.#foot.text(standing);
+    if (live) {
+      answer.setAttribute("aria-busy", "true");
+      this.#witness = true;
     }
+    if (over) this.#finish();
+    if (state === "waiting" || (over && state !== "done")) this.#say(this.#foot.text(standing));
+  }
+
+  /** @param {string} text */
+  #asked(text) {
+    const { question } = this.#parts;
+    if (question.textContent === text) return;
+    question.textContent = text;
+    // It may need to be scrolled, also by keyboard; whether it does is not known before it is in the page.
+    if (text.length > SHORT_QUESTION || text.includes("\n")) question.tabIndex = 0;
+    else question.removeAttribute("tabindex");
   }
 
   async #finish() {
+    const { answer, text } = this.#parts;
     this.#typewriter.finish();
     await this.#typewriter.finished;
-    if (!this.#reading.live) this.#parts.answer.setAttribute("aria-busy", "false");
+    if (this.#reading.live) return;
+    answer.setAttribute("aria-busy", "false");
+    // Once, and whole: a live region that hears every delta would read them over each other.
+    if (this.#reading.standing.state === "done") this.#say(spoken(text, this.#reading.text));
+  }
+
+  /** @param {string} said to screen readers; it is taken away again, lest they find it twice when they read on */
+  #say(said) {
+    const { news } = this.#parts;
+    if (!this.#witness) return;
+    news.textContent = said;
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => news.replaceChildren(), NEWS_MS);
   }
 }
 
@@ -164,27 +196,6 @@ function knobsFold({ draft, knobs, tuning, reading, signal }, words) {
     },
     signal,
   });
-  return fold;
-}
-
-/** Whether it is unfolded is a knob. @param {PanelOptions} options @param {ReturnType<typeof wordsIn>} said */
-function timelineFold({ recording, reading, parts, knobs, signal }, { words, dir }) {
-  const timeline = new Timeline({ recording, reading, parts, words, dir, signal });
-  const open = () => knobs.values.timeline;
-  const fold = new Fold({
-    label: words.timeline,
-    drawing: CURVE,
-    region: timeline.element,
-    open: open(),
-    hear: (wanted) => knobs.set({ timeline: wanted }),
-    signal,
-  });
-  const show = () => {
-    fold.open(open());
-    timeline.open(open());
-  };
-  knobs.listen(({ timeline: changed }) => changed !== undefined && show(), signal);
-  show();
   return fold;
 }
 

@@ -12,6 +12,6 @@ export function hideSaved(root, id) {
   if (typeof id !== "string" || !ID.test(id)) return;
   const style = document.createElement("style");
   // JupyterLab gives each output a row with a prompt, which would stay as a gap.
-  style.textContent = `.ssew-saved-${id}, .jp-OutputArea-child:has(.ssew-saved-${id}) { display: none }`;
+  style.textContent = `.ssew-saved-${id}, .jp-OutputArea-child:has(> * > .ssew-saved-${id}) { display: none }`;
   root.append(style);
 }

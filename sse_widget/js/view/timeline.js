@@ -1,20 +1,18 @@
 /** The timeline's part of the panel: figures, chart, legend. It works only while someone can see it. */
 import { figuresOf } from "../measure/figures.js";
 import { frameOf } from "../measure/frame.js";
+import { Chart } from "./chart.js";
 import { element } from "./element.js";
 import { Legend } from "./legend.js";
 import { Strip } from "./strip.js";
 
 /** @typedef {import("../measure/recording.js").Recording} Recording */
 /** @typedef {import("../reading.js").Reading} Reading */
-/** @typedef {import("../parts.js").Parts} Parts */
 /** @typedef {import("./words.js").Words} Words */
-/** @typedef {import("../parts/timeline.js").Chart} Chart */
 /**
  * @typedef {object} TimelineOptions
  * @property {Recording} recording
  * @property {Reading} reading
- * @property {Parts} parts
  * @property {Words} words
  * @property {"rtl" | "ltr"} dir
  * @property {AbortSignal} signal
@@ -26,14 +24,13 @@ const SHARE = 0.1;
 
 /** Draws at most once a frame, and only what is new; while nothing comes, four times a second; when it is over, never. */
 export class Timeline {
+  #root;
   #options;
   #strip;
   #legend;
   #box;
-  /** @type {Chart | null} */
-  #chart = null;
-  #loading = false;
-  #open = false;
+  #chart;
+  #open = true;
   #seen = true;
   #figuresMs = Number.NEGATIVE_INFINITY;
   #restMs = 0;
@@ -42,20 +39,20 @@ export class Timeline {
   /** @type {ReturnType<typeof setTimeout> | null} */
   #timer = null;
 
-  /** @param {TimelineOptions} options */
-  constructor(options) {
-    const { words, reading, signal } = options;
+  /** @param {HTMLElement} root is in the page and visible @param {TimelineOptions} options */
+  constructor(root, options) {
+    const { words, reading, dir, signal } = options;
+    this.#root = root;
     this.#options = options;
     this.#strip = new Strip(words, signal);
-    this.#legend = new Legend(words.marks, () => this.#chart?.theme(this.#legend.colours), signal);
+    this.#legend = new Legend(words.marks, () => this.#chart.theme(this.#legend.colours), signal);
     this.#box = element("div", { className: "ssew-chart", role: "img", "aria-label": words.waiting });
-    this.element = element(
-      "div",
-      { className: "ssew-timeline", role: "group", "aria-label": words.timeline },
-      this.#strip.element,
-      this.#box,
-      this.#legend.element,
-    );
+    root.replaceChildren(this.#strip.element, this.#box, this.#legend.element);
+    this.#chart = new Chart(this.#box, this.#box.clientWidth || 320, this.#legend.colours, {
+      seconds: words.seconds,
+      rtl: dir === "rtl",
+      font: `11px ${getComputedStyle(this.#box).fontFamily}`,
+    });
     const wake = () => this.#wake();
     reading.listen(
       { begin: wake, text: wake, painted: wake, clear: wake, standing: wake, event: wake, transport: wake },
@@ -64,13 +61,13 @@ export class Timeline {
     document.addEventListener("visibilitychange", wake, { signal });
     this.#watch(signal);
     signal.addEventListener("abort", () => this.#end());
+    wake();
   }
 
   /** @param {boolean} open */
   open(open) {
     this.#open = open;
     this.#restMs = 0;
-    if (open) this.#load();
     this.#wake();
   }
 
@@ -82,37 +79,16 @@ export class Timeline {
       this.#wake();
     });
     size.observe(this.#box);
-    sight.observe(this.element);
+    sight.observe(this.#root);
     signal.addEventListener("abort", () => {
       size.disconnect();
       sight.disconnect();
     });
   }
 
-  async #load() {
-    if (this.#chart || this.#loading) return;
-    this.#loading = true;
-    const { parts, words, dir, signal } = this.#options;
-    const part = await parts.get("timeline");
-    this.#loading = false;
-    if (signal.aborted) return;
-    if (!part) {
-      this.#box.textContent = words.noTimeline;
-      return;
-    }
-    this.#box.textContent = "";
-    const style = {
-      seconds: words.seconds,
-      rtl: dir === "rtl",
-      font: `11px ${getComputedStyle(this.#box).fontFamily}`,
-    };
-    this.#chart = new part.Chart(this.#box, this.#box.clientWidth || 320, this.#legend.colours, style);
-    this.#wake();
-  }
-
   #fit() {
     const { clientWidth } = this.#box;
-    if (!this.#chart || !clientWidth) return;
+    if (!clientWidth) return;
     this.#chart.resize(clientWidth);
     this.#chart.theme(this.#legend.colours);
     this.#wake();
@@ -153,7 +129,7 @@ export class Timeline {
   /** @param {number} nowMs */
   #draw(nowMs) {
     const { recording } = this.#options;
-    this.#chart?.draw(frameOf(recording, this.#chart.columns));
+    this.#chart.draw(frameOf(recording, this.#chart.columns));
     if (recording.live && nowMs - this.#figuresMs < FIGURES_EVERY_MS) return;
     this.#figuresMs = nowMs;
     this.#say();
@@ -172,7 +148,7 @@ export class Timeline {
   #end() {
     if (this.#frame !== null) cancelAnimationFrame(this.#frame);
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#chart?.destroy();
+    this.#chart.destroy();
   }
 }
 

@@ -25,7 +25,16 @@ import { TextView } from "./text.js";
  *
  * @typedef {{shown: number, lagMs: number, nowMs: number}} Paint
  */
-/** @typedef {Partial<PacerOptions & Platform> & {signal?: AbortSignal}} TypewriterOptions */
+/**
+ * What text is shown by: TextView, or another with its calls. `finish` is for one that holds text back.
+ *
+ * @typedef {object} View
+ * @property {string} text all that was appended
+ * @property {(text: string) => void} append
+ * @property {() => void} clear
+ * @property {() => void} [finish] no more text comes
+ */
+/** @typedef {Partial<PacerOptions & Platform> & {signal?: AbortSignal, view?: View}} TypewriterOptions */
 
 const REDUCED_MOTION = "(prefers-reduced-motion: reduce)";
 
@@ -39,6 +48,7 @@ const REDUCED_MOTION = "(prefers-reduced-motion: reduce)";
 export class AdaptiveTypewriter {
   #platform;
   #pacer;
+  /** @type {View} */
   #view;
   #motion;
   #end = new AbortController();
@@ -50,15 +60,15 @@ export class AdaptiveTypewriter {
   #painted = null;
 
   /**
-   * @param {Element} element the typewriter's own from now on; see view/text.js
+   * @param {Element} element the typewriter's own from now on; shown in it by `view`, or as plain text
    * @param {TypewriterOptions} [options]
    * @throws {RangeError | TypeError} an option is out of range, or unknown
    */
-  constructor(element, { signal, ...options } = {}) {
+  constructor(element, { signal, view, ...options } = {}) {
     const { platform, pace } = divided(options, element);
     this.#platform = platform;
     this.#pacer = new Pacer(pacerOptions(pace), platform.segment);
-    this.#view = new TextView(element);
+    this.#view = view ?? new TextView(element);
     this.#motion = platform.matchMedia(REDUCED_MOTION);
     // A hidden tab has no frames to notice it in; a change of #motion is seen in the next frame.
     const onVisibility = () => this.#wake();
@@ -109,6 +119,14 @@ export class AdaptiveTypewriter {
     this.#shown = 0;
     this.#settle();
     this.#finished = deferred(this.#finished);
+  }
+
+  /** Shows the same text by another view, whose making may clear the element. @param {() => View} make */
+  change(make) {
+    const { text } = this.#view;
+    this.#view = make();
+    this.#view.append(text);
+    if (this.#pacer.ended && this.#pacer.idle) this.#view.finish?.();
   }
 
   /**
@@ -175,7 +193,9 @@ export class AdaptiveTypewriter {
   #settle() {
     if (this.#frame !== null) this.#platform.cancelFrame(this.#frame);
     this.#frame = null;
-    if (this.#pacer.ended) this.#finished.resolve();
+    if (!this.#pacer.ended) return;
+    this.#view.finish?.();
+    this.#finished.resolve();
   }
 }
 

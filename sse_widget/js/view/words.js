@@ -49,7 +49,8 @@ const ENGLISH = {
   relayed: "The stream comes through the kernel. What you change arrives when the kernel is free.",
 
   timeline: "Timeline",
-  noTimeline: "The timeline could not be loaded. The figures stand above.",
+  noTimeline:
+    "The timeline could not be loaded: neither the server nor the kernel answers. Unfold it again later.",
   marks: {
     delivered: "Delivered",
     displayed: "Displayed",
@@ -87,6 +88,14 @@ const ENGLISH = {
   story: ({ chars, deliveredS, displayedS, cuts, pings, stalls }) =>
     `Timeline: ${chars} characters delivered in ${deliveredS} s and displayed in ${displayedS} s. ` +
     `Cuts: ${cuts}. Heartbeats: ${pings}. Stalls: ${stalls}.`,
+
+  notCopied: "Not copied",
+  code: "Code",
+  /** @param {string} language */
+  codeIn: (language) => `Code: ${language}`,
+  table: "Table",
+  /** @param {string} host @param {string} name */
+  loadImage: (host, name) => (name ? `Load image from ${host}: ${name}` : `Load image from ${host}`),
 };
 
 /** @typedef {typeof ENGLISH} Words */
@@ -138,7 +147,7 @@ const ARABIC = {
   relayed: "يأتي البث عبر النواة. يصل ما تغيّره حين تفرغ النواة.",
 
   timeline: "المخطط الزمني",
-  noTimeline: "تعذّر تحميل المخطط الزمني. الأرقام ظاهرة أعلاه.",
+  noTimeline: "تعذّر تحميل المخطط الزمني: لا يجيب الخادم ولا النواة. افتحه مرة أخرى لاحقًا.",
   marks: {
     delivered: "وصل",
     displayed: "ظهر",
@@ -174,6 +183,12 @@ const ARABIC = {
   story: ({ chars, deliveredS, displayedS, cuts, pings, stalls }) =>
     `المخطط الزمني: وصلت المحارف، وعددها ${chars}، في ${deliveredS} ث وظهرت في ${displayedS} ث. ` +
     `الانقطاعات: ${cuts}. النبضات: ${pings}. التوقّفات: ${stalls}.`,
+
+  notCopied: "تعذّر النسخ",
+  code: "شيفرة",
+  codeIn: (language) => `شيفرة: ${language}`,
+  table: "جدول",
+  loadImage: (host, name) => (name ? `حمّل الصورة من ${host}: ${name}` : `حمّل الصورة من ${host}`),
 };
 
 /**
