@@ -46,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     options = parser.parse_args(arguments)
-    status: int = options.run(options)
+    try:
+        status: int = options.run(options)
+    except KeyboardInterrupt:
+        return 130
     return status
 
 

@@ -13,7 +13,7 @@ const source = join(root, "sse_widget", "js");
 const target = join(root, "sse_widget", "static");
 
 /** Each is one file of its own. anywidget takes one module, and a page can copy one file. */
-const bundles = ["sse.js", "widget.js", "page/page.js", "view/widget.css", "page/page.css"];
+const bundles = ["sse.js", "markdown.js", "widget.js", "page/page.js", "view/widget.css", "page/page.css"];
 /** Loaded by name when an answer needs them (parts.js). */
 const parts = (await readdir(join(source, "parts")).catch(() => [])).filter((file) => file.endsWith(".js"));
 const copies = ["page/index.html", "page/icon.svg"];

@@ -8,6 +8,8 @@ import msgspec
 
 Verdict = Literal["ok", "warning", "fault", "skipped"]
 Figure = str | float | int
+NO_VALUE = "-"
+"""The figure of something that was not there."""
 
 PROBES = (
     "name",
@@ -31,8 +33,9 @@ PROBES = (
 )
 """In the order of a report. What stands earlier may cause what stands later, so the first fault is the culprit."""
 
-UNREACHED = frozenset({"name", "connection", "encryption", "upstream"})
-"""Probes whose fault means that no stream can be had at all."""
+NO_WAY = frozenset({"name", "connection", "encryption"})
+NO_SERVER = frozenset(f"upstream.{case}" for case in ("dead", "silent", "cut", "garbled", "failed"))
+"""Probes and codes whose fault means that no server was reached at all."""
 
 
 class Judgement(msgspec.Struct, frozen=True):

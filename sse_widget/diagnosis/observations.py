@@ -121,7 +121,7 @@ class Drip(msgspec.Struct, frozen=True):
 class Beats(msgspec.Struct, frozen=True):
     """Pings of a quiet stream that were asked for every `every_s`, over `watched_s`.
 
-    `granted_s` is the cadence that the server promised, 0 when it said nothing.
+    `granted_s` is the cadence that the server promised, 0 when it said nothing; `status` is 0 without an answer.
     """
 
     every_s: float
@@ -129,6 +129,7 @@ class Beats(msgspec.Struct, frozen=True):
     granted_s: float = 0.0
     pings: tuple[float, ...] = ()
     failure: Failure | None = None
+    status: int = 200
 
 
 class Silence(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sse_widget.diagnosis import words
-from sse_widget.diagnosis.judgement import UNREACHED, Figure, Judgement, Verdict
+from sse_widget.diagnosis.judgement import NO_SERVER, NO_WAY, Figure, Judgement, Verdict
 from sse_widget.diagnosis.remedies import lines_for
 from sse_widget.diagnosis.words import Lang
 
@@ -79,7 +79,8 @@ class Report(msgspec.Struct, frozen=True):
     @property
     def reached(self) -> bool:
         """Whether a server was reached at all."""
-        return not any(judgement.verdict == "fault" and judgement.probe in UNREACHED for judgement in self.judgements)
+        faults = [judgement for judgement in self.judgements if judgement.verdict == "fault"]
+        return not any(fault.probe in NO_WAY or fault.code in NO_SERVER for fault in faults)
 
     @property
     def exit_code(self) -> int:

@@ -10,7 +10,9 @@ from sse_widget.diagnosis.report import hop_said, summary
 from sse_widget.diagnosis.terminal import MARKS
 
 if TYPE_CHECKING:
-    from sse_widget.diagnosis.judgement import Judgement
+    from collections.abc import Mapping
+
+    from sse_widget.diagnosis.judgement import Figure, Judgement
     from sse_widget.diagnosis.report import Finding, Report
 
 # Badges carry their own colours, with contrast above 4.5 : 1; all else takes the page's, in light and dark.
@@ -18,7 +20,7 @@ _STYLE = """
 .sse-doctor { font-family: var(--jp-ui-font-family, system-ui, sans-serif); font-size: var(--jp-ui-font-size1, 13px);
   line-height: 1.5; color: var(--jp-ui-font-color1, inherit); max-width: 62rem; }
 .sse-doctor h4 { margin: 0 0 .2em; font-size: 1.1em; overflow-wrap: anywhere; }
-.sse-doctor p { margin: 0 0 .6em; }
+.sse-doctor > p { margin: 0 0 .6em; text-align: start; }
 .sse-doctor .sse-doctor-table { border-collapse: collapse; width: 100%; table-layout: auto; border: 0; }
 .sse-doctor .sse-doctor-table th, .sse-doctor .sse-doctor-table td { text-align: start; vertical-align: top;
   padding: .35em .6em; white-space: normal; border: 0;
@@ -34,8 +36,12 @@ _STYLE = """
 .sse-doctor .sse-doctor-warning { background: #8a5200; }
 .sse-doctor .sse-doctor-fault { background: #b3261e; }
 .sse-doctor .sse-doctor-skipped { background: #5f6368; }
-.sse-doctor pre { margin: .2em 0 .6em; padding: .5em .7em; border-radius: .3em; overflow-x: auto; text-align: left;
-  background: color-mix(in srgb, currentcolor 9%, transparent); color: inherit; white-space: pre;
+.sse-doctor .sse-doctor-table pre { margin: .2em 0 .6em; padding: .5em .7em; border-radius: .3em; overflow-x: auto;
+  text-align: left; background: color-mix(in srgb, currentcolor 9%, transparent); color: inherit; white-space: pre-wrap;
+  word-break: normal; overflow-wrap: anywhere; font-family: var(--jp-code-font-family, monospace); font-size: .92em; }
+.sse-doctor .sse-doctor-table code { display: inline-block; max-width: 100%; white-space: normal;
+  padding: 0 .2em; border-radius: .2em; color: inherit; unicode-bidi: isolate;
+  background: color-mix(in srgb, currentcolor 9%, transparent);
   font-family: var(--jp-code-font-family, monospace); font-size: .92em; }
 .sse-doctor details { margin-top: .3em; }
 .sse-doctor summary { cursor: pointer; }
@@ -84,10 +90,17 @@ def _behind(report: Report) -> str:
     return f"<details><summary>{title}: {escape(summary(report))}</summary>{as_html(report)}</details>"
 
 
-def _said(text: words.Words, figures: dict[str, str | float | int] | dict[str, str], report: Report) -> str:
-    return words.say(text, figures, report.lang, wrap=_isolated, literal=escape)
+def _said(text: words.Words, figures: Mapping[str, Figure], report: Report) -> str:
+    return words.say(text, figures, report.lang, _STYLED)
 
 
 def _isolated(figure: str) -> str:
     """A figure keeps its own direction inside Arabic words."""
     return f"<bdi>{escape(figure)}</bdi>"
+
+
+def _code(text: str) -> str:
+    return f"<code dir='ltr'>{text}</code>"
+
+
+_STYLED = words.Style(escape, _isolated, _code)

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+
 import { test } from "node:test";
 import fc from "fast-check";
 import MarkdownIt from "markdown-it";
 import { MarkdownDocument } from "../../sse_widget/js/markdown/document.js";
 import { isAllowed } from "../../sse_widget/js/markdown/links.js";
 import { html, Mirror } from "./markdown_mirror.js";
+
+/** @typedef {import("markdown-it").Token} Token */
 
 /** Cuts wherever it can, so that short texts have many. */
 const EAGER = { margin: 0, after: 0, limit: 30 };
@@ -30,10 +32,18 @@ function streamed(parts, seams) {
 
 // What means something to the parser, and words.
 const ATOMS =
-  "word|foo bar|مرحبا|١٢|5|1|.|!| |  |\t|*|**|_|`|``|```|```py|~~~|~~|[|]|](|](http://x.org)|[a](http://b.c \"t\")|![i](http://i.j/k)|\\(|\\)|\\[|\\]|\\|$|$$|&amp;|&|<|>|<http://a.b>|http://a.b/c|https://|[x] |[ ] |[r]|- |# |\n|\n\n|\r\n|\n  |\n    |\n      |  \n|\n- |\n* |\n1. |\n2) |\n> |\n>|\n> - |\n  - |\n    - |\n   1. |\n\n- |\n\n  |\n\n1. |\n## |\n---\n|\n===\n|\n***\n|\n```\n|\n~~~\n|\n$$\n|\n    code\n|\n\n    code\n"
+  'word|foo bar|مرحبا|١٢|5|1|.|!| |  |\t|*|**|_|`|``|```|```py|~~~|~~|[|]|](|](http://x.org)|[a](http://b.c "t")|![i](http://i.j/k)|\\(|\\)|\\[|\\]|\\|$|$$|&amp;|&|<|>|<http://a.b>|http://a.b/c|https://|[x] |[ ] |[r]|- |# |\n|\n\n|\r\n|\n  |\n    |\n      |  \n|\n- |\n* |\n1. |\n2) |\n> |\n>|\n> - |\n  - |\n    - |\n   1. |\n\n- |\n\n  |\n\n1. |\n## |\n---\n|\n===\n|\n***\n|\n```\n|\n~~~\n|\n$$\n|\n    code\n|\n\n    code\n'
     .split("|")
     .concat("|", "a|b", "\n| x ", "| a | b |\n|---|:-:|\n", "| 1 | 2 |\n", "\n---|---\n")
-  .concat("\n[r]: mailto:r@s 'title'\n", "\n\n[r]: <mailto:s>\n", "\n[Q ]:\n mailto:u\n\"ti", "[r]", "[q][]", "[x][r]", "![r]");
+    .concat(
+      "\n[r]: mailto:r@s 'title'\n",
+      "\n\n[r]: <mailto:s>\n",
+      '\n[Q ]:\n mailto:u\n"ti',
+      "[r]",
+      "[q][]",
+      "[x][r]",
+      "![r]",
+    );
 const texts = fc.array(fc.constantFrom(...ATOMS), { maxLength: 24 }).map((atoms) => atoms.join(""));
 
 /** @param {string} text @param {number[]} sizes */
@@ -62,20 +72,26 @@ test("a text in parts ends as the same text in one", () => {
 const reference = new MarkdownIt({ html: false }).disable(["html_block", "html_inline"]);
 reference.validateLink = isAllowed;
 const { escapeHtml, unescapeAll } = reference.utils;
-reference.renderer.rules["hardbreak"] = () => "<br>";
-reference.renderer.rules["code_block"] = (tokens, at) => `<pre><code>${escapeHtml(tokens[at]?.content ?? "")}</code></pre>`;
-reference.renderer.rules["fence"] = (tokens, at) => {
-  const { info = "", content = "" } = tokens[at] ?? {};
+Object.assign(reference.renderer.rules, {
+  hardbreak: () => "<br>",
+  code_block: (/** @type {Token[]} */ tokens, /** @type {number} */ at) => code(tokens[at]),
+  fence: (/** @type {Token[]} */ tokens, /** @type {number} */ at) => code(tokens[at]),
+});
+
+/** @param {Token | undefined} token */
+function code({ info, content } = new MarkdownIt.Token("fence", "code", 0)) {
   const [language] = unescapeAll(info).trim().split(/\s/);
   return `<pre><code${language ? ` class="language-${escapeHtml(language)}"` : ""}>${escapeHtml(content)}</code></pre>`;
-};
+}
 
 /** @param {string} text */
 function rendered(text) {
   const tokens = reference.parse(text, {});
   // Without the line ends between blocks.
   for (const token of tokens) token.block = false;
-  return reference.renderer.render(tokens, reference.options, {}).replace(/(<(?:a|img) [^>]*?) title="[^"]*"/g, "$1");
+  return reference.renderer
+    .render(tokens, reference.options, {})
+    .replace(/(<(?:a|img) [^>]*?) title="[^"]*"/g, "$1");
 }
 
 test("a text in one is what markdown-it makes of it", () => {

@@ -40,7 +40,14 @@ export class Mirror {
 }
 
 /** @type {Record<string, string>} */
-const TAGS = { quote: "blockquote", paragraph: "p", strong: "strong", emphasis: "em", struck: "s", item: "li" };
+const TAGS = {
+  quote: "blockquote",
+  paragraph: "p",
+  strong: "strong",
+  emphasis: "em",
+  struck: "s",
+  item: "li",
+};
 
 /**
  * HTML as markdown-it writes it, but for line ends between blocks, and with what it does not know in elements of
@@ -120,5 +127,9 @@ function box({ checked }) {
 
 /** @param {string} text */
 function escaped(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
 }

@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from rig.browser import Lab
 
 LIMIT_MS = 60_000
+# marimo shows each widget in a shadow tree.
+_FOUND = """(function find(root) {
+  const found = root.querySelector('.ssew-text');
+  return found ?? [...root.querySelectorAll('*')].map((el) => el.shadowRoot && find(el.shadowRoot)).find(Boolean);
+})(document)"""
+_COPIES = """
+([want, count]) => {
+  const seen = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  let text = '';
+  while (seen.nextNode()) {
+    const parent = seen.currentNode.parentElement;
+    // What is there for screen readers only is no second copy for the eye.
+    const hidden = parent.closest('.ssew-unseen, .cm-editor, style, script');
+    if (!hidden && parent.checkVisibility({visibilityProperty: true})) text += seen.currentNode.data;
+  }
+  return text.split(want).length - 1 === count;
+}
+"""
 
 
 def golden(lab: Lab, model: str) -> str:
@@ -29,6 +47,13 @@ def golden_at(base: str, model: str, headers: dict[str, str] | None = None) -> s
     return "".join(json.loads(row)["text"] for row in rows)
 
 
+def until_seen(page: Page, text: str, copies: int = 1) -> None:
+    """Wait until the first and the last line of a text stand in the page so many times, for the eye."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    for line in {lines[0], lines[-1]}:
+        page.wait_for_function(_COPIES, arg=[line, copies], timeout=LIMIT_MS)
+
+
 def until_state(page: Page, state: str) -> None:
     """Wait until the first view says a state."""
     expect(page.locator(".ssew-dot").first).to_have_attribute("data-state", state, timeout=LIMIT_MS)
@@ -36,17 +61,13 @@ def until_state(page: Page, state: str) -> None:
 
 def until_shown(page: Page, characters: int) -> None:
     """Wait until the first view has typed so many characters."""
-    page.wait_for_function(
-        "n => (document.querySelector('.ssew-text')?.textContent.length ?? 0) >= n", arg=characters, timeout=LIMIT_MS
-    )
+    page.wait_for_function(f"n => ({_FOUND})?.textContent.length >= n", arg=characters, timeout=LIMIT_MS)
 
 
 def until_typed(page: Page, text: str) -> None:
     """Wait until exactly this text is shown, whatever its lines are made of; what is shown wrongly never becomes it."""
     page.wait_for_function(
-        "want => document.querySelector('.ssew-text').textContent.replace(/\\s/g, '') === want",
-        arg="".join(text.split()),
-        timeout=10_000,
+        f"want => ({_FOUND}).textContent.replace(/\\s/g, '') === want", arg="".join(text.split()), timeout=10_000
     )
 
 

@@ -89,13 +89,14 @@ def test_the_command_prints_a_report_and_exits_with_0(server_process):
     until_no_run_is_left(server.url)
 
 
-def test_the_command_speaks_json_and_arabic(server_process):
-    server = server_process("--model=synthetic:")
-    said = json.loads(ran(server.url, "--idle-s", "0", "--json", "--lang", "ar").stdout)
-    assert (said["ok"], said["lang"], said["culprit"]) == (True, "ar", None)
+def test_the_command_speaks_json_and_arabic():
+    done = ran(f"http://127.0.0.1:{faults.dead_port()}", "--json", "--lang", "ar")
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["ok"], said["reached"], said["lang"]) == (3, False, False, "ar")
+    assert said["culprit"] == "connection"
     found = {finding["probe"]: finding for finding in said["findings"]}
     assert found["buffering"]["title"] == "الاحتجاز"
-    assert found["idle"]["code"] == "skipped.off"
+    assert found["connection"]["code"] == "connection.refused"
 
 
 def test_nothing_listening_is_status_3():
@@ -125,15 +126,15 @@ def test_a_token_is_asked_for_taken_from_a_file_and_never_shown(server_process, 
     assert "s3cret" not in given.stdout + given.stderr
     wrong = ran(server.url, "--idle-s", "0", "--token-file", "-", stdin="other")
     assert "does not accept this token" in wrong.stdout
-    named = ran("--idle-s", "0", SSE_WIDGET_URL=server.url, SSE_WIDGET_TOKEN="s3cret-token")
-    assert named.returncode == 0, named.stdout
+    named = ran("--idle-s", "0", SSE_WIDGET_URL=server.url, SSE_WIDGET_TOKEN="another")
+    assert server.url in named.stdout
+    assert "does not accept this token" in named.stdout
     until_no_run_is_left(server.url, {"Authorization": "Bearer s3cret-token"})
 
 
-def test_warnings_fail_only_when_asked_to(server_process, tmp_path):
+def test_warnings_fail_when_asked_to(server_process, tmp_path):
     server = server_process("--model=synthetic:")
     with nginx(tmp_path, proxy(server.url, faults.GZIP, "gzip_types text/event-stream;")) as url:
-        assert ran(url, "--idle-s", "0").returncode == 0
         strict = ran(url, "--idle-s", "0", "--strict")
     assert strict.returncode == 1
     assert "Worth a look: Compression, at nginx/" in strict.stdout
@@ -241,7 +242,8 @@ def test_a_certificate_for_another_name_and_http_where_https_is_meant(server_pro
     with nginx(tmp_path, lines + proxy(server.url), listen=" ssl", scheme="https") as url:
         wrong = json.loads(ran(url, "--json", SSL_CERT_FILE=str(file)).stdout)
     assert {finding["code"] for finding in wrong["findings"]} >= {"encryption.wrong_name"}
-    mixed = json.loads(ran(server.url.replace("http:", "https:"), "--json").stdout)
+    with nginx(tmp_path, proxy(server.url)) as url:
+        mixed = json.loads(ran(url.replace("http:", "https:"), "--json").stdout)
     assert {finding["code"] for finding in mixed["findings"]} >= {"encryption.none"}
 
 
@@ -320,6 +322,15 @@ async def test_what_is_no_http_server(said, code):
         report = await examined(Order(url))
     assert faults_of(report) == [code]
     assert report.exit_code == 3
+
+
+async def test_two_servers_that_know_nothing_of_each_other(serve, tmp_path):
+    one, other = await serve(), await serve()
+    apart = proxy(one.url) + "\n" + proxy(other.url, path="/api/v1/stream/runs/")
+    with nginx(tmp_path, apart) as url:
+        report = await examined(Order(url, idle_s=0))
+    assert faults_of(report) == ["upstream.scattered"]
+    assert report.exit_code == 1
 
 
 async def test_a_full_server_says_so_in_its_words(serve):

@@ -80,6 +80,8 @@ def codes_of_verdicts():
 def test_words_are_there_in_both_languages_with_the_same_places(name):
     said = EVERYTHING[name]
     assert places(said.en) == places(said.ar)
+    assert said.en.count("`") % 2 == said.ar.count("`") % 2 == 0
+    assert "\u200e" not in said.ar, "what is typed stands in backticks, which keep its direction"
     assert said.en.isascii()
     if name.removesuffix("/seen") not in VALUE_ONLY and name not in {"title/websocket", "AT"}:
         assert ARABIC.search(said.ar)
@@ -149,6 +151,12 @@ def test_wrapping_counts_columns_and_loses_no_word():
     lines = list(wrapped(text, 6))
     assert " ".join(lines) == text
     assert all(columns(found) <= 6 or " " not in found for found in lines)
+
+
+def test_nothing_from_the_wire_steers_a_terminal():
+    nasty = msgspec.structs.replace(BUFFERED, figures={**BUFFERED.figures, "who": "\x1b]0;x\x07\x9b31m\u202e`n`\nx"})
+    text = render(Report("https://a.example", (nasty,)), colour=False)
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)
 
 
 def test_html_escapes_what_came_over_the_wire():

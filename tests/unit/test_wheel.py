@@ -19,6 +19,7 @@ BUNDLES = {
     "part-math.js",
     "part-timeline.js",
     "sse.js",
+    "markdown.js",
     "widget.js",
     "widget.css",
     "page.js",

@@ -111,16 +111,17 @@ async def beats(exchange: Exchange, run_url: str, quiet_s: float) -> Beats:
     """Read a run that is quiet for `quiet_s` with a short heartbeat, for a while."""
     watched_s = min(WATCHED_S, WATCHED_SHARE * quiet_s) if quiet_s else WATCHED_S
     pings: list[float] = []
-    granted_s = 0.0
+    granted_s, status = 0.0, 0
     failure: Failure | None = None
     try:
         async with exchange.opened("GET", f"{run_url}?heartbeat_s={BEAT_S:g}", limit_s=watched_s) as answer:
+            status = answer.head.status
             async for at_s, events in answer.reads(watched_s):
                 granted_s = _granted_s(events) or granted_s
                 pings += [at_s for event in events if event.event == "ping"]
     except Failed as error:
         failure = error.failure
-    return Beats(BEAT_S, watched_s, granted_s, tuple(pings), failure)
+    return Beats(BEAT_S, watched_s, granted_s, tuple(pings), failure, status)
 
 
 async def silence(exchange: Exchange, run_url: str, idle_s: float) -> Silence:

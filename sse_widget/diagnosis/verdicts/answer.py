@@ -67,6 +67,8 @@ def _refused(head: Head) -> Judgement:
     who = software.who(head)
     if head.status == 429:
         return warning("upstream.limited", who=who, retry_after=head.get("retry-after") or "?")
+    if head.status == 404 and who == software.OWN and "/runs/" in head.url:
+        return fault("upstream.scattered", url=head.url)
     if head.status == 404:
         return fault("upstream.missing", url=head.url, who=who)
     return fault("upstream.refused", status=head.status, who=who, message=head.message or head.code)

@@ -92,7 +92,7 @@ def heartbeat(seen: Observed) -> Judgement:
     if seen.kind in {"openai", "foreign"}:
         return skipped("heartbeat", "foreign")
     beats = seen.beats
-    if beats is None:
+    if beats is None or beats.status >= 400:
         return unprobed("heartbeat", seen)
     if beats.granted_s and beats.granted_s != beats.every_s:
         return skipped("heartbeat", "query")
@@ -115,7 +115,7 @@ def idle(seen: Observed) -> Judgement:
     silence = seen.silence
     if seen.idle_off:
         return skipped("idle", "off")
-    if silence is None:
+    if silence is None or 400 <= silence.status < 500:
         return unprobed("idle", seen)
     if silence.granted_s and silence.granted_s < silence.asked_s:
         return skipped("idle", "query")
@@ -154,6 +154,8 @@ def resume(seen: Observed) -> Judgement:
     found = seen.resume
     if found is None:
         return unprobed("resume", seen)
+    if not found.after:
+        return skipped("resume", "nothing")
     figures: dict[str, Any] = {
         "after": found.after,
         "by_header": _place(found.by_header),

@@ -32,12 +32,16 @@ def websocket(seen: Observed) -> Judgement:
         if socket.pong_s <= 0:
             return fault("websocket.mute", "websocket", opened_ms=socket.opened_s * 1000)
         return ok("websocket.good", opened_ms=socket.opened_s * 1000, pong_ms=socket.pong_s * 1000)
+    return _not_switched(seen, head, socket.origin)
+
+
+def _not_switched(seen: Observed, head: Head, origin: str) -> Judgement:
     if head.status == 404 and head.code == "not_found":
         return skipped("websocket", "absent")
     if head.status == 403 and head.code == "forbidden":
         if cors(seen).verdict == "fault":
             return skipped("websocket", "cors")
-        return fault("websocket.refused", "cors", origin=socket.origin, message=head.message)
+        return fault("websocket.refused", "cors", origin=origin, message=head.message)
     if head.code == "upgrade_required":
         return fault("websocket.stripped", "websocket", status=head.status, who=head.get("server"))
     return fault("websocket.blocked", "websocket", status=head.status, who=software.who(head))

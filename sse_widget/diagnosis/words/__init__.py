@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sse_widget.diagnosis.words import answer, flow, network, page
-from sse_widget.diagnosis.words.language import Case, Lang, Words, preferred_lang, say
+from sse_widget.diagnosis.words.language import Case, Lang, Style, Words, preferred_lang, say
 
-__all__ = ["CASES", "TITLES", "VERDICTS", "Case", "Lang", "Words", "preferred_lang", "say"]
+__all__ = ["CASES", "TITLES", "VERDICTS", "Case", "Lang", "Style", "Words", "preferred_lang", "say"]
 
 CASES: dict[str, Case] = network.CASES | answer.CASES | flow.CASES | page.CASES
 

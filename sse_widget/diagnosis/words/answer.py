@@ -30,7 +30,9 @@ CASES = {
     ),
     "upstream.busy": Case(
         Words("the server answers {status}: {message}", "يجيب الخادم بالحالة {status}: {message}"),
-        Words("Try again in a moment; --max-runs raises the limit.", "أعد المحاولة بعد قليل؛ ويرفع ‎--max-runs‎ الحد."),
+        Words(
+            "Try again in a moment; `--max-runs` raises the limit.", "أعد المحاولة بعد قليل؛ ويرفع `--max-runs` الحد."
+        ),
     ),
     "upstream.error": Case(
         Words("{who} answers {status} {message}", "يجيب {who} بالحالة {status} {message}"),
@@ -49,8 +51,8 @@ CASES = {
             "يجيب {who} بالحالة 429: أسئلة كثيرة في الوقت الحالي (Retry-After: {retry_after})",
         ),
         Words(
-            "Run the doctor again later; it starts three short runs. --rate-limit sets the limit of our server.",
-            "أعد الفحص لاحقًا؛ فهو يبدأ ثلاث إجابات قصيرة. ويحدد ‎--rate-limit‎ الحد في خادمنا.",
+            "Run the doctor again later; it starts three short runs. `--rate-limit` sets the limit of our server.",
+            "أعد الفحص لاحقًا؛ فهو يبدأ ثلاث إجابات قصيرة. ويحدد `--rate-limit` الحد في خادمنا.",
         ),
     ),
     "upstream.missing": Case(
@@ -59,9 +61,20 @@ CASES = {
             "Give the server's base URL (in Jupyter it ends with /sse-widget), or the full URL of another "
             "SSE server; and "
             "see that the proxy passes the path on unchanged.",
-            "أعطِ الرابط الأساسي للخادم (ينتهي في Jupyter بـ ‎/sse-widget‎) أو الرابط الكامل لخادم SSE "
+            "أعطِ الرابط الأساسي للخادم (ينتهي في Jupyter بـ `/sse-widget`) أو الرابط الكامل لخادم SSE "
             "آخر، وتأكد من أن الوكيل "
             "يمرّر المسار دون تغيير.",
+        ),
+    ),
+    "upstream.scattered": Case(
+        Words(
+            "a run that was started a moment ago is not known at {url}: requests reach different servers",
+            "إجابة بدأت قبل لحظة غير معروفة في {url}: الطلبات تصل إلى خوادم مختلفة",
+        ),
+        Words(
+            "Send all requests of a reader to the same server (sticky sessions), or give the servers one log that "
+            "they share.",
+            "وجّه كل طلبات القارئ إلى الخادم نفسه (sticky sessions) أو اجعل للخوادم سجلًا مشتركًا.",
         ),
     ),
     "upstream.silent": Case(
@@ -81,8 +94,8 @@ CASES = {
     "upstream.garbled": Case(
         Words("what answers is no HTTP server: {detail}", "ما يجيب ليس خادم HTTP: {detail}"),
         Words(
-            "Check the port; a port that speaks https needs https:// in the URL.",
-            "تحقق من المنفذ؛ المنفذ الذي يتكلم https يحتاج ‎https://‎ في الرابط.",
+            "Check the port; a port that speaks https needs `https://` in the URL.",
+            "تحقق من المنفذ؛ المنفذ الذي يتكلم https يحتاج `https://` في الرابط.",
         ),
     ),
     "upstream.failed": Case(
@@ -94,8 +107,8 @@ CASES = {
     "access.needed": Case(
         Words("{who} answers {status}: it wants a token", "يجيب {who} بالحالة {status}: يتطلب رمز دخول"),
         Words(
-            "Give it: sw.doctor(url, token=...), or on a terminal --token-file FILE.",
-            "أعطِه الرمز: ‎sw.doctor(url, token=...)‎ أو في الطرفية ‎--token-file FILE‎.",
+            "Give it: `sw.doctor(url, token=...)`, or on a terminal `--token-file FILE`.",
+            "أعطِه الرمز: `sw.doctor(url, token=...)` أو في الطرفية `--token-file FILE`.",
         ),
     ),
     "access.rejected": Case(
@@ -120,7 +133,8 @@ CASES = {
         Words(
             "The message says what to change. A server that listens on this machine only wants a proxy to pass "
             "`Host: localhost` on.",
-            "الرسالة تذكر ما يجب تغييره. والخادم الذي يستمع على هذا الجهاز وحده يتطلب أن يمرّر الوكيل ‎`Host: localhost`‎.",
+            "الرسالة تذكر ما يجب تغييره. والخادم الذي يستمع على هذا الجهاز وحده يتطلب أن يمرّر الوكيل "
+            "`Host: localhost`.",
         ),
     ),
     "access.login": Case(
@@ -176,7 +190,7 @@ CASES = {
             "Send `Cache-Control: no-cache, no-transform` and `X-Accel-Buffering: no`: they keep hops "
             "from compressing and "
             "buffering.",
-            "أرسل ‎`Cache-Control: no-cache, no-transform`‎ و‎`X-Accel-Buffering: no`‎: فهما تمنعان "
+            "أرسل `Cache-Control: no-cache, no-transform` و`X-Accel-Buffering: no`: فهما تمنعان "
             "الحلقات من الضغط والاحتجاز.",
         ),
     ),

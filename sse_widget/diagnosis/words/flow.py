@@ -13,7 +13,7 @@ CASES = {
     "buffering.none": Case(
         Words(
             "{count} deltas, written over {written_s:.1f} s, arrived over {span_s:.1f} s ({methods})",
-            "{count} أجزاء كُتبت خلال {written_s:.1f} ث ووصلت خلال {span_s:.1f} ث ({methods})",
+            "أجزاء عددها {count} كُتبت خلال {written_s:.1f} ث ووصلت خلال {span_s:.1f} ث ({methods})",
         )
     ),
     "buffering.held": Case(
@@ -21,7 +21,7 @@ CASES = {
             "the stream is held back: {count} deltas, written over {written_s:.1f} s, arrived within "
             "{span_s:.2f} s, the first "
             "after {first_s:.1f} s (last hop: {who})",
-            "البث محتجز: {count} أجزاء كُتبت خلال {written_s:.1f} ث ووصلت خلال {span_s:.2f} ث، أولها بعد "
+            "البث محتجز: أجزاء عددها {count} كُتبت خلال {written_s:.1f} ث ووصلت خلال {span_s:.2f} ث، أولها بعد "
             "{first_s:.1f} ث (آخر حلقة: {who})",
         ),
         _UNBUFFER,
@@ -69,20 +69,20 @@ CASES = {
     "buffering.at_once": Case(
         Words(
             "{count} events came all at once after {first_s:.1f} s, as through a buffer",
-            "وصل {count} حدثًا دفعة واحدة بعد {first_s:.1f} ث كما يحدث مع الاحتجاز",
+            "وصلت أحداث عددها {count} دفعة واحدة بعد {first_s:.1f} ث كما يحدث مع الاحتجاز",
         ),
         _UNBUFFER,
     ),
     "buffering.spread": Case(
         Words(
             "{count} events over {span_s:.1f} s, at most {gap_s:.1f} s apart; only the server knows when it wrote them",
-            "{count} حدثًا خلال {span_s:.1f} ث وأطول فجوة {gap_s:.1f} ث؛ ووقت كتابتها لا يعلمه إلا الخادم",
+            "أحداث عددها {count} خلال {span_s:.1f} ث وأطول فجوة {gap_s:.1f} ث؛ ووقت كتابتها لا يعلمه إلا الخادم",
         )
     ),
     "heartbeat.good": Case(
         Words(
             "{count} pings in {watched_s:.1f} s, one asked for every {every_s:.1f} s",
-            "{count} نبضات خلال {watched_s:.1f} ث، والمطلوب نبضة كل {every_s:.1f} ث",
+            "نبضات عددها {count} خلال {watched_s:.1f} ث، والمطلوب نبضة كل {every_s:.1f} ث",
         )
     ),
     "heartbeat.none": Case(
@@ -122,8 +122,8 @@ CASES = {
             "يُقطع الاتصال الصامت بعد {lived_s:.1f} ث؛ والنبضة كل {heartbeat_s:.0f} ث تكاد لا تكفي",
         ),
         Words(
-            "Raise the time-out of the hop, or let the server beat faster: --heartbeat-s {safe_s:g}",
-            "ارفع مهلة الحلقة أو اجعل الخادم ينبض أسرع: ‎--heartbeat-s {safe_s:g}",
+            "Raise the time-out of the hop, or let the server beat faster: `--heartbeat-s {safe_s:g}`",
+            "ارفع مهلة الحلقة أو اجعل الخادم ينبض أسرع: `--heartbeat-s {safe_s:g}`",
         ),
     ),
     "idle.cut": Case(
@@ -135,8 +135,8 @@ CASES = {
             "{heartbeat_s:.0f} ث تأتي متأخرة",
         ),
         Words(
-            "Raise the time-out of the hop, or let the server beat faster: --heartbeat-s {safe_s:g}",
-            "ارفع مهلة الحلقة أو اجعل الخادم ينبض أسرع: ‎--heartbeat-s {safe_s:g}",
+            "Raise the time-out of the hop, or let the server beat faster: `--heartbeat-s {safe_s:g}`",
+            "ارفع مهلة الحلقة أو اجعل الخادم ينبض أسرع: `--heartbeat-s {safe_s:g}`",
         ),
     ),
     "idle.lost": Case(
@@ -145,14 +145,14 @@ CASES = {
             "أُهمل اتصال صامت دون إشعار: ما كتبه الخادم بعد {asked_s:g} ث لم يصل",
         ),
         Words(
-            "A firewall or NAT forgets silent connections: let the server beat faster (--heartbeat-s 10).",
-            "جدار حماية أو NAT ينسى الاتصالات الصامتة: اجعل الخادم ينبض أسرع (‎--heartbeat-s 10‎).",
+            "A firewall or NAT forgets silent connections: let the server beat faster (`--heartbeat-s 10`).",
+            "جدار حماية أو NAT ينسى الاتصالات الصامتة: اجعل الخادم ينبض أسرع (`--heartbeat-s 10`).",
         ),
     ),
     "resume.good": Case(
         Words(
-            "cut after event {after}, it went on there by Last-Event-ID and by ?after=, nothing lost or twice",
-            "قُطع بعد الحدث {after} وتابع من هناك عبر Last-Event-ID وعبر ‎?after=‎ دون فقد أو تكرار",
+            "cut after event {after}, it went on there by Last-Event-ID and by `?after=`, nothing lost or twice",
+            "قُطع بعد الحدث {after} وتابع من هناك عبر Last-Event-ID وعبر `?after=` دون فقد أو تكرار",
         )
     ),
     "resume.torn": Case(
@@ -168,9 +168,9 @@ CASES = {
     "resume.stripped": Case(
         Words(
             "a hop strips Last-Event-ID: cut after event {after}, the stream began again at {by_header}; "
-            "?after= gets through "
+            "`?after=` gets through "
             "and saves it",
-            "حلقة تحذف Last-Event-ID: قُطع البث بعد الحدث {after} فبدأ من {by_header}؛ أما ‎?after=‎ فتمرّ وتنقذه",
+            "حلقة تحذف Last-Event-ID: قُطع البث بعد الحدث {after} فبدأ من {by_header}؛ أما `?after=` فتمرّ وتنقذه",
         ),
         Words(
             "Let the Last-Event-ID header through. Native EventSource pages repeat the answer without it; "
@@ -181,8 +181,8 @@ CASES = {
     ),
     "resume.query": Case(
         Words(
-            "a hop drops the query: ?after={after} went on from {by_query}; the Last-Event-ID header gets through",
-            "حلقة تحذف الاستعلام: ‎?after={after}‎ تابع من {by_query}؛ أما الترويسة Last-Event-ID فتمرّ",
+            "a hop drops the query: `?after={after}` went on from {by_query}; the Last-Event-ID header gets through",
+            "حلقة تحذف الاستعلام: `?after={after}` تابع من {by_query}؛ أما الترويسة Last-Event-ID فتمرّ",
         ),
         Words(
             "Let the query string through, also in cache keys: pages of other origins resume by it.",
@@ -191,8 +191,9 @@ CASES = {
     ),
     "resume.failed": Case(
         Words(
-            "cut after event {after}, it did not go on there (by header: {by_header}, by ?after=: {by_query}) {detail}",
-            "قُطع بعد الحدث {after} ولم يتابع من هناك (بالترويسة: {by_header}، بـ ‎?after=‎: {by_query}) {detail}",
+            "cut after event {after}, it did not go on there (by header: {by_header}, by `?after=`: {by_query}) "
+            "{detail}",
+            "قُطع بعد الحدث {after} ولم يتابع من هناك (بالترويسة: {by_header}، بـ `?after=`: {by_query}) {detail}",
         ),
         Words(
             "Let Last-Event-ID and the query string through, and send all requests of a stream to the same server.",

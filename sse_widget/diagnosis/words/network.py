@@ -75,11 +75,14 @@ CASES = {
     "encryption.good": Case(
         Words(
             "{version}, certificate of {issuer} for {days:.0f} more days, offers {protocol}",
-            "{version}، شهادة من {issuer} صالحة {days:.0f} يومًا بعد، والبروتوكول المعروض {protocol}",
+            "{version}، شهادة من {issuer} بقي من صلاحيتها (بالأيام) {days:.0f}، والبروتوكول المعروض {protocol}",
         )
     ),
     "encryption.soon": Case(
-        Words("the certificate of {issuer} runs out in {days:.0f} days", "تنتهي شهادة {issuer} بعد {days:.0f} يومًا"),
+        Words(
+            "the certificate of {issuer} runs out in {days:.0f} days",
+            "بقي من صلاحية شهادة {issuer} (بالأيام) {days:.0f}",
+        ),
         Words(
             "Renew it now, and see why that did not happen by itself.", "جدّدها الآن وابحث عن سبب عدم تجديدها تلقائيًا."
         ),
@@ -87,8 +90,8 @@ CASES = {
     "encryption.expired": Case(
         Words("the certificate of {host} has expired", "انتهت صلاحية شهادة {host}"),
         Words(
-            "Renew it (certbot renew, or restart Caddy), then reload the proxy.",
-            "جدّدها (‎certbot renew‎ أو أعد تشغيل Caddy) ثم أعد تحميل الوكيل.",
+            "Renew it (`certbot renew`, or restart Caddy), then reload the proxy.",
+            "جدّدها (`certbot renew` أو أعد تشغيل Caddy) ثم أعد تحميل الوكيل.",
         ),
     ),
     "encryption.not_yet": Case(
@@ -111,9 +114,9 @@ CASES = {
         ),
         Words(
             "Serve the whole chain, or use a public authority. For a company's own authority, name its file in "
-            "SSL_CERT_FILE for Python, and install it in the browser.",
+            "`SSL_CERT_FILE` for Python, and install it in the browser.",
             "قدّم سلسلة الشهادات كاملة أو استعمل جهة إصدار عامة. وإن كانت الجهة داخلية فاذكر ملفها في "
-            "المتغير SSL_CERT_FILE "
+            "المتغير `SSL_CERT_FILE` "
             "لبايثون وثبّتها في المتصفح.",
         ),
     ),
@@ -123,8 +126,8 @@ CASES = {
             "المنفذ {port} على {host} يتكلم HTTP غير مشفّر لا https",
         ),
         Words(
-            "Write http:// in the URL, or the port that speaks https.",
-            "اكتب ‎http://‎ في الرابط أو المنفذ الذي يتكلم https.",
+            "Write `http://` in the URL, or the port that speaks https.",
+            "اكتب `http://` في الرابط أو المنفذ الذي يتكلم https.",
         ),
     ),
     "encryption.failed": Case(

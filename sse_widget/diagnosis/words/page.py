@@ -5,16 +5,16 @@ from __future__ import annotations
 from sse_widget.diagnosis.words.language import Case, Words
 
 _ALLOW = Words(
-    "Start the server with --allow-origin {origin}. A proxy must pass Origin and OPTIONS on, and add no "
+    "Start the server with `--allow-origin {origin}`. A proxy must pass Origin and OPTIONS on, and add no "
     "CORS headers of its "
     "own.",
-    "شغّل الخادم مع ‎--allow-origin {origin}‎. وعلى الوكيل أن يمرّر Origin وOPTIONS وألا يضيف ترويسات CORS من عنده.",
+    "شغّل الخادم مع `--allow-origin {origin}`. وعلى الوكيل أن يمرّر Origin وOPTIONS وألا يضيف ترويسات CORS من عنده.",
 )
 _SOCKET = Words(
     "Let upgrades through on /api/v1/stream/ws. Without it at most four streams run in a browser at once, "
     "and there is no way "
     "around a proxy that buffers except long-poll.",
-    "اسمح بالترقية على ‎/api/v1/stream/ws‎. من دونها لا تعمل أكثر من أربعة بثوث معًا في المتصفح، ولا مخرج "
+    "اسمح بالترقية على `/api/v1/stream/ws`. من دونها لا تعمل في المتصفح أكثر من أربع عمليات بث معًا، ولا مخرج "
     "من وكيل يحتجز البث سوى "
     "long-poll.",
 )
@@ -35,8 +35,8 @@ CASES = {
     ),
     "websocket.stripped": Case(
         Words(
-            "the request reached the server without its Upgrade header, which answers {status}: a hop takes it out (last hop: "
-            "{who})",
+            "the request reached the server without its Upgrade header, which answers {status}: a hop takes "
+            "it out (last hop: {who})",
             "وصل الطلب إلى الخادم دون ترويسة Upgrade فأجاب بالحالة {status}: حلقة تحذفها (آخر حلقة: {who})",
         ),
         _SOCKET,
@@ -109,7 +109,7 @@ CASES = {
     "connections.shared": Case(
         Words(
             "HTTP/1.1: browsers open {most} connections at most; further streams share the WebSocket",
-            "HTTP/1.1: لا يفتح المتصفح أكثر من {most} اتصالات؛ وتتشارك البثوث الزائدة اتصال WebSocket",
+            "HTTP/1.1: لا يفتح المتصفح أكثر من {most} اتصالات؛ وتتشارك عمليات البث الزائدة اتصال WebSocket",
         )
     ),
     "connections.plain": Case(
@@ -122,7 +122,7 @@ CASES = {
         Words(
             "the edge offers HTTP/1.1 only: browsers open {most} connections at most, and a seventh "
             "stream waits in silence",
-            "الطرف لا يعرض سوى HTTP/1.1: لا يفتح المتصفح أكثر من {most} اتصالات، والبث السابع ينتظر صامتًا",
+            "الطرف لا يعرض سوى HTTP/1.1: لا يفتح المتصفح أكثر من {most} اتصالات، وعملية البث السابعة تنتظر صامتة",
         ),
         Words("Switch HTTP/2 on at the edge.", "فعّل HTTP/2 عند الطرف."),
     ),
@@ -143,13 +143,13 @@ CASES = {
         )
     ),
     "skipped.nothing": Case(Words("not probed: no event came", "لم يُفحص: لم يصل أي حدث")),
-    "skipped.few": Case(Words("cannot be told from {count} events", "لا يمكن الحكم من {count} أحداث")),
+    "skipped.few": Case(Words("cannot be told from {count} events", "لا يمكن الحكم من أحداث عددها {count}")),
     "skipped.cors": Case(Words("refused to pages of that origin, as above", "مرفوض لصفحات ذلك الأصل كما ذُكر أعلاه")),
     "skipped.absent": Case(Words("this server has none", "لا يقدمه هذا الخادم")),
     "skipped.no_origin": Case(
         Words(
-            "not probed: name the page's origin with origin= or --origin, such as https://lab.example",
-            "لم يُفحص: اذكر أصل الصفحة عبر origin=‎ أو ‎--origin‎ مثل https://lab.example",
+            "not probed: name the page's origin with `origin=` or `--origin`, such as https://lab.example",
+            "لم يُفحص: اذكر أصل الصفحة عبر `origin=` أو `--origin` مثل https://lab.example",
         )
     ),
     "skipped.page": Case(

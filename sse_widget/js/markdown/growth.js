@@ -140,7 +140,12 @@ export class Growth {
   #task(block, last) {
     const box = TASK.exec(block.content);
     const checked = box && box[1] !== " ";
-    return this.#text(piece("paragraph", { checked }), block, block.content.slice(box?.[0].length ?? 0), last);
+    return this.#text(
+      piece("paragraph", { checked }),
+      block,
+      block.content.slice(box?.[0].length ?? 0),
+      last,
+    );
   }
 
   /** @param {Piece} container @param {Block} block @param {boolean} last @returns {Piece} */

@@ -5,7 +5,7 @@ import { spansOf } from "./spans.js";
 /** @typedef {import("./pieces.js").Piece} Piece */
 /** @typedef {Record<string, {href: string, title: string}>} Known */
 
-const LABEL = /\[((?:[^[\]\\]|\\[^])+)\]/g;
+const LABEL = /\[((?:[^[\]\\]|\\.)+)\]/gs;
 
 export class References {
   /** @type {Known} by label, as markdown-it normalises it */

@@ -18,8 +18,7 @@ export class WayTransport {
   #along;
   /** @type {Transport | null} the one that was opened last */
   #transport = null;
-  /** @type {Found | null} its way */
-  #found = null;
+  #way = "";
 
   /**
    * @param {string} streamId
@@ -44,10 +43,12 @@ export class WayTransport {
     let drop = () => {};
     this.#ladder.find().then((found) => {
       if (left.signal.aborted) return;
+      const before = this.#transport;
       const transport = this.#on(found);
       const via = (/** @type {string} */ name, /** @type {string} */ reason) =>
         sink.via(name, reason || found.reason || (SAID[found.route] ?? ""));
-      via(transport.name, "");
+      // One that was here before says for itself when it goes another way.
+      if (transport !== before) via(transport.name, "");
       drop = transport.open(opening, {
         ...sink,
         via,
@@ -77,10 +78,11 @@ export class WayTransport {
     return this.#transport ?? this.#along(await this.#ladder.find());
   }
 
-  /** One transport for each way that is found: it remembers what it has met there. @param {Found} found */
+  /** One transport for each way: it remembers what it has met there. @param {Found} found */
   #on(found) {
-    if (!this.#transport || this.#found !== found) this.#transport = this.#along(found);
-    this.#found = found;
+    const way = `${found.route} ${found.server?.base.href ?? ""}`;
+    if (!this.#transport || this.#way !== way) this.#transport = this.#along(found);
+    this.#way = way;
     return this.#transport;
   }
 }

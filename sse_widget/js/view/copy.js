@@ -21,7 +21,7 @@ export class CopyButton {
   constructor(words, text, signal) {
     this.#text = text;
     this.#words = words;
-    this.#label = element("span", { className: "ssew-button-text", "aria-live": "polite" }, words.copy);
+    this.#label = element("span", { className: "ssew-button-text" }, words.copy);
     this.element = element(
       "button",
       { className: "ssew-button ssew-copy", type: "button", title: words.copy },
@@ -33,6 +33,8 @@ export class CopyButton {
   }
 
   async #copy() {
+    // From now on: before, a change of the label would be no news.
+    this.#label.setAttribute("aria-live", "polite");
     const done = await copied(this.#text());
     this.#show(done ? TICK : CROSS, done ? this.#words.copied : this.#words.notCopied);
     clearTimeout(this.#timer);

@@ -46,18 +46,30 @@ class Boxes {
 
   /** @param {HTMLElement} _box @param {HTMLElement} _parent */
   opened(_box, _parent) {}
+
+  /** @param {ChildNode} _child that has come */
+  placed(_child) {}
 }
 
-/** A list whose items stand in boxes says what it is. */
+/** A list whose items stand in boxes says what it is, and a box where its numbers begin. */
 class ListBoxes extends Boxes {
+  #items = 0;
+
   /** @override @param {HTMLElement} box @param {HTMLElement} list */
   opened(box, list) {
     list.setAttribute("role", "list");
     box.setAttribute("role", "none");
-    for (const item of [...list.children, ...box.children])
-      if (item.localName === "li") item.setAttribute("role", "listitem");
-    for (const item of list.lastElementChild?.children ?? [])
-      if (item.localName === "li") item.setAttribute("role", "listitem");
+    this.#items += CHILDREN;
+    for (const item of box.childNodes) this.placed(item);
+    const [first] = box.children;
+    if (list.localName === "ol" && first instanceof HTMLLIElement) {
+      first.value = Number(list.getAttribute("start") ?? 1) + this.#items;
+    }
+  }
+
+  /** @override @param {ChildNode} child */
+  placed(child) {
+    if (this.last && child instanceof HTMLElement) child.setAttribute("role", "listitem");
   }
 }
 

@@ -69,6 +69,7 @@ export class Branch {
   /** @param {Shown} shown whose element is new */
   place(shown) {
     (this.#boxes?.last ?? this.element).append(shown.element);
+    this.#boxes?.placed(shown.element);
   }
 
   /** @param {number} i @param {Piece} node */

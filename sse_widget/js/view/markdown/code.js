@@ -119,7 +119,7 @@ export class Code {
   }
 }
 
-const CHUNKS = new RegExp(`[^]{1,${CHUNK}}`, "g");
+const CHUNKS = new RegExp(`.{1,${CHUNK}}`, "gs");
 
 function newBox() {
   return element("span", { className: "ssew-lines" });

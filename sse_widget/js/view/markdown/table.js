@@ -13,6 +13,8 @@ import { Branch } from "./branch.js";
 
 const LONG_ROWS = 60;
 const BODY_ROWS = 40;
+/** Room for what is longer in the rows to come. */
+const SPARE = 1.2;
 
 export class Table extends Branch {
   #head = element("thead");
@@ -57,10 +59,9 @@ export class Table extends Branch {
   /** Rows become grids, which are no table any more to a screen reader unless they say so. */
   #lengthen() {
     this.#long = true;
-    const widths = Array.from(
-      this.#head.rows[0]?.cells ?? [],
-      (cell) => `${cell.getBoundingClientRect().width}px`,
-    );
+    const widths = Array.from(this.#head.rows[0]?.cells ?? [], (cell) => {
+      return `${Math.ceil(cell.getBoundingClientRect().width * SPARE)}px`;
+    });
     this.#table.style.setProperty("--ssew-columns", widths.join(" "));
     this.#table.className = "ssew-long";
     this.#table.setAttribute("role", "table");

@@ -24,6 +24,7 @@ const HIDDEN_MS = 50;
 export class MarkdownView {
   #element;
   #setting;
+  #leastGapMs;
   /** @type {MarkdownDocument} */
   #source = new MarkdownDocument();
   /** @type {Branch} */
@@ -36,11 +37,13 @@ export class MarkdownView {
 
   /**
    * @param {HTMLElement} element becomes the view's own; what is in it goes
-   * @param {{lang?: string, parts?: Pick<Parts, "get"> | null}} [options] without parts, code and math stay plain
+   * @param {{lang?: string, parts?: Pick<Parts, "get"> | null, leastGapMs?: number}} [options] without parts, code and
+   *   math stay plain; text that comes within the gap after a render waits for the next frame
    */
-  constructor(element, { lang = "", parts = null } = {}) {
+  constructor(element, { lang = "", parts = null, leastGapMs = LEAST_GAP_MS } = {}) {
     const document = element.ownerDocument;
     this.#element = element;
+    this.#leastGapMs = leastGapMs;
     this.#setting = {
       document,
       parts,
@@ -64,7 +67,7 @@ export class MarkdownView {
     this.#text += text;
     this.#finished = false;
     this.#source.append(text);
-    if (this.#now - this.#renderedMs >= LEAST_GAP_MS) this.#render();
+    if (this.#now - this.#renderedMs >= this.#leastGapMs) this.#render();
     else this.#cancel ??= this.#later();
   }
 
