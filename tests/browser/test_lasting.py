@@ -1,4 +1,4 @@
-"""A notebook that is opened with a fresh kernel shows its answer, once, and no lost widget. The rest is in tests/accept."""
+"""A notebook that is opened with a fresh kernel shows its answer, once. The other cases are in tests/accept."""
 
 from __future__ import annotations
 
