@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from rig.shots import keep
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -51,4 +53,4 @@ def test_it_runs_from_top_to_bottom(name: str, lab: Lab, fresh_page: Page) -> No
     for answer in page.locator(".ssew-answer").all():
         expect(answer).to_have_attribute("aria-busy", "false")
         assert len(answer.inner_text()) > 10
-    page.screenshot(path=lab.folder / f"{name}.png", full_page=True)
+    keep(page, f"notebook-{Path(name).stem}")
