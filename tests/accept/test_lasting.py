@@ -13,8 +13,8 @@ import nbformat
 import pytest
 from nbformat.sign import NotebookNotary
 from playwright.sync_api import expect
-
 from rig.panel import LIMIT_MS, golden, until_shown, until_state
+
 from rig.seen import until_seen
 from rig.shots import keep
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
+from rig.panel import LIMIT_MS
 
 from rig.axe import violations
-from rig.panel import LIMIT_MS
 from rig.shots import keep
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
     from rig.browser import Lab
 

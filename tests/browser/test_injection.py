@@ -84,7 +84,7 @@ WORD = {
     "accent", "accentunder", "columnalign", "columnspacing", "display", "displaystyle", "fence", "largeop", "mathvariant",
     "maxsize", "minsize", "movablelimits", "notation", "rowspacing", "separator", "stretchy", "symmetric",
 }  # fmt: skip
-MATHML = {name: r"[-+\d.a-z% ]*" for name in NUMBER | WORD} | dict.fromkeys(
+MATHML = dict.fromkeys(NUMBER | WORD, r"[-+\d.a-z% ]*") | dict.fromkeys(
     ["mathcolor", "mathbackground"], r"#[\da-f]{3,8}|[a-z]+"
 )
 MATH = (
@@ -92,10 +92,8 @@ MATH = (
 )
 MORE_MATH = "munderover mtable mtr mtd menclose"
 ALLOWED: dict[str, dict[str, str]] = {
-    **{
-        name: DIRECTION for name in ("p", "label", "h1", "h2", "h3", "h4", "h5", "h6", "code", "blockquote", "ul", "li")
-    },
-    **{name: DIRECTION | CLASS | ROLE for name in ("div", "span", "ul", "figure", "blockquote", "table")},
+    **dict.fromkeys(("p", "label", "h1", "h2", "h3", "h4", "h5", "h6", "code", "blockquote", "ul", "li"), DIRECTION),
+    **dict.fromkeys(("div", "span", "ul", "figure", "blockquote", "table"), DIRECTION | CLASS | ROLE),
     **{name: {} for name in ("hr", "strong", "em", "del", "br", "thead", "tbody", "tr", "figcaption")},
     **{name: DIRECTION | {"style": r"text-align: (left|right|center);|"} for name in ("td", "th")},
     **dict.fromkeys(f"{MATH} {MORE_MATH}".split(), MATHML),
