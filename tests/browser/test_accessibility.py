@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
+from rig.panel import LIMIT_MS
 
 from rig.axe import violations
 from rig.shots import keep
 from rig.view import LIMIT_MS, ask_in_box, until_state
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
     from rig.browser import Lab
 

@@ -2,7 +2,7 @@
  * Mathematics: `$…$` and `\(…\)` in a line, `$$…$$` and `\[…\]` in a line or as a block.
  *
  * A dollar is a mark only where it cannot be money: what opens stands at no letter or digit and before no blank,
- * what closes after no blank and before no letter or digit. A block ends before the next empty line, and nothing
+ * what closes after no blank and before no letter or digit, and no other dollar stands between. A block ends before the next empty line, and nothing
  * is longer than its limit, so that a mark that is never closed holds nothing up.
  */
 import { isOpen } from "./open.js";
@@ -53,7 +53,10 @@ function spanAt(text, at, max, open) {
   const limit = Math.min(max, from + SPAN_LIMIT);
   for (let end = text.indexOf(right, from); end >= 0 && end < limit; end = text.indexOf(right, end + 1)) {
     if (end + right.length > max) break;
-    if (end === from || !closes(text, end, right)) continue;
+    if (text[end - 1] === "\\" && right.startsWith("$")) continue;
+    // "$5 and $6, but $x$": a dollar that closes nothing ends what the one before it began.
+    if (left === "$" && !closes(text, end)) return null;
+    if (end === from) continue;
     return {
       source: text.slice(from, end),
       end: end + right.length,
@@ -74,10 +77,8 @@ function marksAt(text, at) {
   return at + 1 < text.length && BLANK.test(text[at + 1] ?? "") ? null : ["$", "$"];
 }
 
-/** @param {string} text @param {number} at @param {string} mark */
-function closes(text, at, mark) {
-  if (text[at - 1] === "\\") return false;
-  if (mark !== "$") return true;
+/** @param {string} text @param {number} at of a dollar */
+function closes(text, at) {
   return !BLANK.test(text[at - 1] ?? "") && !WORD.test(text[at + 1] ?? "");
 }
 
