@@ -31,6 +31,8 @@ def requests_of(stream_id):
         ("GET", RUNS + stream_id, {}),
         ("PATCH", RUNS + stream_id, {"json": {"delay_ms": 1}}),
         ("DELETE", RUNS + stream_id, {}),
+        ("POST", RUNS.rstrip("/"), {"json": {}}),
+        ("POST", f"{RUNS}{stream_id}/tokens", {"json": {"seq": 1}}),
         ("GET", CLOCK, {}),
     ]
 
