@@ -21,7 +21,7 @@ SHOW = f"import sse_widget as sw\nw = sw.StreamWidget(model={SLOW!r}, route={{ro
 
 
 def shown(route: str) -> tuple[str, str, str]:
-    """The cell that shows a widget which takes one way."""
+    """Return the cell that shows a widget which takes one way."""
     return "", SHOW.format(route=route), "w,"
 
 
@@ -55,21 +55,25 @@ def test_the_editor(fresh_page: Page, tmp_path: Path, standalone: str, route: st
 def test_a_question_of_a_cell_streams_while_the_kernel_waits_for_it(
     chromium: Browser, tmp_path: Path, standalone: str, route: str
 ) -> None:
-    context = chromium.new_context(viewport={"width": 1200, "height": 900}, color_scheme="dark")
-    page = context.new_page()
+    """By the relay that is so only where the page was there first: a busy kernel hears no page that comes later."""
     asking = ("w", "answer = w.ask('from Python').wait()", "answer,")
-    telling = ("answer", "f'the cell has {len(answer)} characters'", "")
-    with marimo_on(tmp_path, [shown(route), asking, telling]) as url:
+    telling = ("answer", "f'{len(answer)} characters'", "")
+    text = golden_at(standalone, SLOW)
+    with (
+        marimo_on(tmp_path, [shown(route), asking, telling]) as url,
+        chromium.new_context(viewport={"width": 1200, "height": 900}, color_scheme="dark") as context,
+    ):
+        page = context.new_page()
         page.goto(url)
         until_there(page)
+        told = page.get_by_text(f"{len(text)} characters")
         until_shown(page, 40)
-        assert page.get_by_text("the cell has").count() == 0, "the text came before the cell had it"
+        if route == "auto":
+            assert told.count() == 0, "the text came before the cell had it"
         until_state(page, "done")
-        text = golden_at(standalone, SLOW)
         until_typed(page, text)
-        expect(page.get_by_text(f"the cell has {len(text)} characters")).to_be_visible(timeout=LIMIT_MS)
+        expect(told).to_be_visible(timeout=LIMIT_MS)
         keep(page, f"marimo-{route}-dark")
-    context.close()
 
 
 def test_an_app(fresh_page: Page, tmp_path: Path, standalone: str) -> None:

@@ -52,9 +52,8 @@ def test_its_tokens_stay_off_the_kernels_socket(lab: Lab, fresh_page: Page) -> N
     print(f"\n3,000 tokens by sw.show: {crossed:,} B over the kernel's socket, the widget's own code included")
     assert crossed < KERNEL_BYTES
     code = fresh_page.locator(".ssew-code code").evaluate_all("found => found.map((code) => code.textContent)")
-    assert [block.rstrip("\n") for block in code] == re.findall(
-        r"^```\w*\n(.*?)(?:\n```$|\Z)", TEXT, re.MULTILINE | re.DOTALL
-    )
+    fenced = re.findall(r"^```\w*\n(.*?)(?:\n```$|\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    assert [block.rstrip("\n") for block in code] == fenced
     headings = fresh_page.locator(".ssew-text h2").all_inner_texts()
     assert headings == re.findall(r"^## (.*)", TEXT, re.MULTILINE)
     rows = fresh_page.locator(".ssew-text tr").count()

@@ -408,10 +408,10 @@ async def test_everyone_else_sees_the_text(serve, told):
     data, _ = widget._repr_mimebundle_()
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
     assert data["text/plain"] == widget.text
-    assert data["text/html"] == (
+    assert (
         '<div style="white-space: pre-wrap"><div dir="auto">&lt;b&gt;one&lt;/b&gt;</div>'
         '<div dir="auto"><br></div><div dir="auto">اثنان</div></div>'
-    )
+    ) in data["text/html"]
 
 
 def test_names_load_when_they_are_used():
