@@ -248,6 +248,21 @@ async def test_kernels_find_the_address_and_a_token_in_their_environment(jupyter
         assert error_of(odd)[:2] == (401, "unauthorized")
 
 
+async def test_a_kernel_pushes_text_that_the_page_reads(jupyter, kernel_address, error_of):
+    url, token = kernel_address
+    runs = f"{url}/api/v1/stream/runs"
+    async with httpx.AsyncClient(trust_env=False, timeout=LIMIT_S) as client:
+        bearer = {"Authorization": f"Bearer {token}"}
+        created = (await client.post(runs, json={"model": "mine"}, headers=bearer)).json()
+        tokens = f"{runs}/{created['stream_id']}/tokens"
+        assert error_of(await client.post(tokens, json={"seq": 1}))[0] in {401, 403}
+        batch = {"seq": 1, "tokens": ["one ", "two"], "end": "stop"}
+        assert (await client.post(tokens, json=batch, headers=bearer)).json()["next"] == 2
+    async with jupyter.client(headers=with_token(jupyter)) as client:
+        events = Parser().feed((await client.get(created["url"])).content)
+    assert "".join(json.loads(event.data)["text"] for event in events if event.event == "delta") == "one two"
+
+
 async def test_the_kernels_token_opens_nothing_else(jupyter, kernel_address):
     _, token = kernel_address
     async with jupyter.client() as client:
