@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
-from rig.panel import LIMIT_MS
 
 from rig.axe import violations
 from rig.shots import keep
 from rig.view import LIMIT_MS, ask_in_box, until_state
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
     from rig.browser import Lab
 

@@ -105,8 +105,9 @@ def test_what_it_becomes(answer: Page) -> None:
 def test_each_block_runs_as_its_own_text_does(answer: Page) -> None:
     show(answer, SAMPLE)
     directions = answer.evaluate(
-        """() => Object.fromEntries(['h1', 'h2', 'h1 + p', 'h2 + p', 'ul', 'ol', 'td:nth-child(3)', 'table', 'pre', 'math',
-            'h2 + p code', 'blockquote'].map((name) => [name, getComputedStyle(shown().querySelector(name)).direction]))"""
+        """() => Object.fromEntries(
+          ['h1', 'h2', 'h1 + p', 'h2 + p', 'ul', 'ol', 'td:nth-child(3)', 'table', 'pre', 'math', 'h2 + p code',
+           'blockquote'].map((name) => [name, getComputedStyle(shown().querySelector(name)).direction]))"""
     )
     right = {name for name, direction in directions.items() if direction == "rtl"}
     assert right == {"h2", "h2 + p", "ul", "td:nth-child(3)"}
@@ -192,13 +193,15 @@ def test_what_is_final_is_not_touched(answer: Page) -> None:
     touched = answer.evaluate(
         """async () => {
             const view = newView();
-            view.append('# Title\\n\\n- one\\n- two\\n\\n```js\\nlet a = 1;\\nlet b = 2;\\n```\\n\\n| a |\\n|---|\\n| 1 |\\n\\nend\\n\\n');
+            view.append('# Title\\n\\n- one\\n- two\\n\\n```js\\nlet a = 1;\\nlet b = 2;\\n```\\n\\n');
+            view.append('| a |\\n|---|\\n| 1 |\\n\\nend\\n\\n');
             await settled();
             const final = [...shown().children].slice(0, -1);
             const records = [];
             const observer = new MutationObserver((list) => records.push(...list));
             observer.observe(shown(), {subtree: true, childList: true, characterData: true, attributes: true});
-            for (const character of 'More text.\\n\\n1. and\\n2. a list\\n\\n```py\\nx = 1\\n```\\n') view.append(character);
+            const more = 'More text.\\n\\n1. and\\n2. a list\\n\\n```py\\nx = 1\\n```\\n';
+            for (const character of more) view.append(character);
             view.finish();
             records.push(...observer.takeRecords());
             return records.filter(({target}) => final.some((block) => block.contains(target))).length;
@@ -219,11 +222,32 @@ NORMAL = """
 }
 """
 PARTS = [
-    "# Title\n\n", "A paragraph with **bold**, `code` and [a link](https://example.org).\n", "\n", "- item\n", "- [ ] task\n",
-    "  - nested\n", "    deeper\n", "1. one\n", "> quote\n", "> - in it\n", "```js\nlet a = 1;\n\n", "```\n", "| a | b |\n|---|:-:|\n",
-    "| 1 | **2** |\n", "Title\n---\n", "نص عربي طويل فيه كلمات كثيرة. ", "$x^2$ and \\(y\\)\n", "$$\nz\n$$\n", "    indented\n",
-    "[ref] and [ref][]\n", "\n[ref]: https://example.org/ref\n", "![i](https://example.org/i.png)\n", "**open ", "`open ", "a | b\n",
-]  # fmt: skip
+    "# Title\n\n",
+    "A paragraph with **bold**, `code` and [a link](https://example.org).\n",
+    "\n",
+    "- item\n",
+    "- [ ] task\n",
+    "  - nested\n",
+    "    deeper\n",
+    "1. one\n",
+    "> quote\n",
+    "> - in it\n",
+    "```js\nlet a = 1;\n\n",
+    "```\n",
+    "| a | b |\n|---|:-:|\n",
+    "| 1 | **2** |\n",
+    "Title\n---\n",
+    "نص عربي طويل فيه كلمات كثيرة. ",
+    "$x^2$ and \\(y\\)\n",
+    "$$\nz\n$$\n",
+    "    indented\n",
+    "[ref] and [ref][]\n",
+    "\n[ref]: https://example.org/ref\n",
+    "![i](https://example.org/i.png)\n",
+    "**open ",
+    "`open ",
+    "a | b\n",
+]
 
 
 @pytest.mark.parametrize("seed", range(12))
