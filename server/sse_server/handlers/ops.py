@@ -74,8 +74,9 @@ class PageHandler(tornado.web.StaticFileHandler):
     """The page `/` and its scripts. It holds no secret; what it asks is checked by the routes."""
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002 - Tornado's signature
-        """Allow the page's own files only."""
-        self.set_header("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'")
+        """Allow the page's own files only, and images, which the reader has to ask for one by one."""
+        policy = "default-src 'self'; img-src 'self' https:; frame-ancestors 'none'; base-uri 'none'"
+        self.set_header("Content-Security-Policy", policy)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "no-referrer")
         self.set_header("Cache-Control", "no-cache")
