@@ -51,8 +51,14 @@ def show(
     >>> shown.wait()   # doctest: +SKIP
     'one two three '
     """
+    unknown = sorted(options.keys() - _OF_RUN - set(StreamWidget.class_trait_names()))
+    if unknown:
+        raise TypeError(
+            f"sw.show knows no option {', '.join(unknown)}: it takes model, max_tokens and traits of StreamWidget"
+        )
     shown = Writer(source, question) if source is None else Shown(source, question)
-    params = {name: options.pop(name) for name in _OF_RUN & options.keys() if options[name]}
+    asked = {name: options.pop(name) for name in _OF_RUN & options.keys()}
+    params = {name: value for name, value in asked.items() if value not in (None, "")}
     shown.widget = _ShowWidget(url=url, token=token, **{"ask_box": False, "question": question, **options})
     shown.widget.follow(shown, **{**shown.widget.params, **params})
     if get_ipython() is not None:

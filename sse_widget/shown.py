@@ -32,6 +32,7 @@ KEEPALIVES = 3
 """So many empty batches fit into the silence after which the server gives a producer up."""
 
 _COUNTED = 2000
+_LONGEST_MESSAGE = 1000
 _slots = asyncio.Semaphore(MOST_AT_ONCE)
 
 
@@ -146,7 +147,7 @@ class Shown(Run):
                 if self._feed.stopped:
                     return
                 self._sizes += [len(text) for text in texts[: _COUNTED - len(self._sizes)]]
-                error = "" if ending is None or ending.error is None else _named(ending.error)
+                error = "" if ending is None or ending.error is None else _sayable(_named(ending.error))
                 end = "" if ending is None or error else ending.end
                 wanted = await push.send(texts, end=end, error=error) and ending is None
         except SSEWidgetError as error:
@@ -182,6 +183,11 @@ class Shown(Run):
 
 def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _sayable(message: str) -> str:
+    """Return what fits into a request, whatever an exception had to say."""
+    return message[:_LONGEST_MESSAGE].encode("utf-8", "replace").decode()
 
 
 def _cell() -> int | None:

@@ -185,6 +185,23 @@ async def test_an_error_of_the_iterator_is_the_runs(serve, kind):
     await until_left()
 
 
+@pytest.mark.parametrize("message", ["x" * 2_000_000, "bad \udc80 byte"])
+async def test_whatever_an_iterator_raises_is_what_its_asker_gets(serve, message):
+    def source():
+        yield "before"
+        raise ValueError(message)
+
+    shown = sw.show(source(), url=(await serve()).url)
+    with pytest.raises(ValueError, match=r"x{9}|bad"):
+        await shown
+    assert shown.text == "before"
+
+
+async def test_an_option_that_is_none_is_refused():
+    with pytest.raises(TypeError, match="max_tokns"):
+        sw.show(["a"], max_tokns=1)
+
+
 async def test_a_chunk_that_is_not_known_is_an_error_that_names_it(serve):
     served = await serve()
     source = Source("text", 7, "never asked for")

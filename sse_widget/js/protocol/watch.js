@@ -29,9 +29,11 @@ export class Watch {
   #beganMs;
   #beatMs = 0;
   #graced = false;
+  #fresh;
 
-  /** @param {number} nowMs when the request went out */
-  constructor(nowMs) {
+  /** @param {number} nowMs when the request went out @param {boolean} [fresh] whether it asks for a new run */
+  constructor(nowMs, fresh = true) {
+    this.#fresh = fresh;
     this.#beganMs = nowMs;
     this.deadlineMs = nowMs + HELLO_MS;
   }
@@ -56,7 +58,7 @@ export class Watch {
     this.bytes(nowMs);
     const deltas = events.filter((one) => one.event === TEXT).length;
     const late = nowMs - this.#beganMs >= LATE_MS && !this.#graced;
-    return late && hello.after === 0 && deltas >= LATE_DELTAS ? "held_back" : "";
+    return late && this.#fresh && hello.after === 0 && deltas >= LATE_DELTAS ? "held_back" : "";
   }
 
   /**

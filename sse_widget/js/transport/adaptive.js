@@ -102,7 +102,7 @@ export class AdaptiveTransport {
       this.#silences = 0;
     });
     const watched = {
-      sse: () => this.#watchEvents(attempt),
+      sse: () => this.#watchEvents(attempt, opening.target === "start"),
       websocket: () => this.#watchSocket(attempt),
       poll: () => this.#watchPoll(attempt),
     }[way]();
@@ -110,10 +110,10 @@ export class AdaptiveTransport {
     return attempt.dropping(drop);
   }
 
-  /** @param {Attempt} attempt @returns {Sink} */
-  #watchEvents(attempt) {
+  /** @param {Attempt} attempt @param {boolean} fresh whether it asks for a new run @returns {Sink} */
+  #watchEvents(attempt, fresh) {
     const { now } = this.#platform;
-    const watch = new Watch(now());
+    const watch = new Watch(now(), fresh);
     const parser = new Parser();
     const judge = (/** @type {import("../protocol/watch.js").Verdict} */ verdict) => {
       if (verdict === "silent") this.#silences += 1;

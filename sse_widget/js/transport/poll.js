@@ -12,6 +12,8 @@ import { readHead } from "./head.js";
 export const FIRST_S = 1;
 /** And every poll while others wait for the connection. */
 export const CROWDED_S = 1;
+/** No poll is held longer: the consumer has heard of the first one's heartbeat only, and watches for 45 s. */
+export const LONGEST_S = 20;
 
 const encoder = new TextEncoder();
 
@@ -120,7 +122,8 @@ class Polling {
   async #poll(opening) {
     const { release, crowded } = await this.#slots.turn(this.#signal);
     try {
-      const heartbeatS = crowded ? CROWDED_S : this.#open ? opening.heartbeatS : FIRST_S;
+      const heldS = Math.min(opening.heartbeatS ?? LONGEST_S, LONGEST_S);
+      const heartbeatS = crowded ? CROWDED_S : this.#open ? heldS : FIRST_S;
       const response = await this.#fetch(await this.#endpoint.poll({ ...opening, heartbeatS }));
       const head = await readHead(response, this.#platform.wall());
       this.#signal.throwIfAborted();
