@@ -155,7 +155,7 @@ class Relay:
                     answer["agreed"] = True
                 case _:
                     pass
-        except SSEWidgetError:
+        except (SSEWidgetError, TypeError, OSError):  # the page waits for an answer, also to what makes no sense
             answer["agreed"] = False
         self._send(answer)
 
