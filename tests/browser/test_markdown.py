@@ -105,9 +105,10 @@ def test_what_it_becomes(answer: Page) -> None:
 def test_each_block_runs_as_its_own_text_does(answer: Page) -> None:
     show(answer, SAMPLE)
     directions = answer.evaluate(
-        """() => Object.fromEntries(
-          ['h1', 'h2', 'h1 + p', 'h2 + p', 'ul', 'ol', 'td:nth-child(3)', 'table', 'pre', 'math', 'h2 + p code',
-           'blockquote'].map((name) => [name, getComputedStyle(shown().querySelector(name)).direction]))"""
+        """() => Object.fromEntries([
+            'h1', 'h2', 'h1 + p', 'h2 + p', 'ul', 'ol', 'td:nth-child(3)', 'table', 'pre', 'math', 'h2 + p code',
+            'blockquote',
+        ].map((name) => [name, getComputedStyle(shown().querySelector(name)).direction]))"""
     )
     right = {name for name, direction in directions.items() if direction == "rtl"}
     assert right == {"h2", "h2 + p", "ul", "td:nth-child(3)"}
@@ -191,23 +192,25 @@ def test_a_selection_in_final_text_stays(answer: Page) -> None:
 
 def test_what_is_final_is_not_touched(answer: Page) -> None:
     touched = answer.evaluate(
-        """async () => {
+        """async ([standing, more]) => {
             const view = newView();
-            view.append('# Title\\n\\n- one\\n- two\\n\\n```js\\nlet a = 1;\\nlet b = 2;\\n```\\n\\n');
-            view.append('| a |\\n|---|\\n| 1 |\\n\\nend\\n\\n');
+            view.append(standing);
             await settled();
             const final = [...shown().children].slice(0, -1);
             const records = [];
             const observer = new MutationObserver((list) => records.push(...list));
             observer.observe(shown(), {subtree: true, childList: true, characterData: true, attributes: true});
-            const more = 'More text.\\n\\n1. and\\n2. a list\\n\\n```py\\nx = 1\\n```\\n';
             for (const character of more) view.append(character);
             view.finish();
             records.push(...observer.takeRecords());
-            return records.filter(({target}) => final.some((block) => block.contains(target))).length;
-        }"""
+            return [final.length, records.filter(({target}) => final.some((block) => block.contains(target))).length];
+        }""",
+        [
+            "# Title\n\n- one\n- two\n\n```js\nlet a = 1;\nlet b = 2;\n```\n\n| a |\n|---|\n| 1 |\n\nend\n\n",
+            "More text.\n\n1. and\n2. a list\n\n```py\nx = 1\n```\n",
+        ],
     )
-    assert touched == 0
+    assert touched == [4, 0]
 
 
 NORMAL = """
