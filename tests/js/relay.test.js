@@ -67,28 +67,6 @@ test("a run is read as over any transport, text and checksum included", async (t
   assert.equal(said.length, 1, "what has ended is not closed");
 });
 
-test("a push that comes after the question takes its place: a busy kernel is deaf to the question", async (t) => {
-  const { said, hear, read } = relayed(t);
-  const { text, ended } = read();
-  hear({ link: 0, head: HEAD, items: [HELLO, START, ...PIECES.slice(0, 2)], size: 10 });
-  assert.deepEqual(said[1], { type: "relay", to: "me", op: "close", link: 1 });
-  hear({ link: 1, head: HEAD, items: [HELLO, START, ...PIECES], size: 10 });
-  hear({ link: 0, first: 4, items: [...PIECES.slice(2), doneAt(8)], size: 20, end: "ended" });
-  assert.equal(await ended, "done");
-  assert.equal(text(), TEXT);
-});
-
-test("a push of a run that comes already is declined", async (t) => {
-  const { said, hear, read } = relayed(t);
-  const { text, ended } = read();
-  hear({ link: 1, head: HEAD, items: [HELLO, START, ...PIECES.slice(0, 2)], size: 10 });
-  hear({ link: 0, head: HEAD, items: [HELLO, START, ...PIECES], size: 10 });
-  assert.deepEqual(said[1], { type: "relay", to: "me", op: "close", link: 0 });
-  hear({ link: 1, first: 4, items: [...PIECES.slice(2), doneAt(8)], size: 20, end: "ended" });
-  assert.equal(await ended, "done");
-  assert.equal(text(), TEXT);
-});
-
 test("a broken connection is resumed after the last event", async (t) => {
   const { said, hear, read } = relayed(t);
   const { text, ended } = read();

@@ -77,7 +77,8 @@ export class Relay {
       this.#answers.get(ask)?.(message);
       this.#answers.delete(ask);
     } else if (link !== undefined) {
-      if (link === PUSHED && message.head) this.#pushed(streamId);
+      if (link === PUSHED && message.head)
+        this.#flows.set(PUSHED, new Flow(streamId, this.#acknowledge(PUSHED)));
       const flow = this.#flows.get(link);
       if (flow?.streamId === streamId) flow.take(message);
     }
@@ -113,49 +114,15 @@ export class Relay {
     return (await this.#question({ op: "file", name }))?.text ?? null;
   }
 
-  /**
-   * A run begins to be pushed. Where this page has asked for it already and has heard nothing, a busy kernel may be deaf
-   * to that until its cell ends: the push takes the place of the answer.
-   *
-   * @param {string} streamId
-   */
-  #pushed(streamId) {
-    const asked = [...this.#flows.values()].filter(
-      (flow) => flow.link !== PUSHED && flow.streamId === streamId,
-    );
-    const deaf = asked.find((flow) => flow.fresh);
-    if (deaf) {
-      const { link } = deaf;
-      this.#flows.delete(link);
-      deaf.link = PUSHED;
-      this.#flows.set(PUSHED, deaf);
-      this.#say({ op: "close", link });
-    } else if (asked.length > 0) {
-      this.#flows.delete(PUSHED);
-      this.#say({ op: "close", link: PUSHED });
-    } else {
-      this.#flows.set(PUSHED, this.#flow(streamId, PUSHED));
-    }
-  }
-
-  /** @param {string} streamId @param {number} link @param {boolean} [whole] whether it was asked for from its start */
-  #flow(streamId, link, whole = false) {
-    /** @type {Flow} */
-    const flow = new Flow(streamId, link, whole, (size) => {
-      this.#say({ op: "ack", link: flow.link, size });
-    });
-    return flow;
-  }
-
   /** @param {Opening} opening @param {Sink} sink */
   #open({ streamId, after, snapshot, heartbeatS }, sink) {
     const pushed = this.#flows.get(PUSHED);
     if (pushed && pushed.streamId === streamId && after === 0 && pushed.claim(sink)) {
-      return () => this.#drop(pushed);
+      return () => this.#drop(PUSHED);
     }
     this.#links += 1;
     const link = this.#links;
-    const flow = this.#flow(streamId, link, after === 0);
+    const flow = new Flow(streamId, this.#acknowledge(link));
     this.#flows.set(link, flow);
     flow.claim(sink);
     const said = this.#say({
@@ -167,15 +134,20 @@ export class Relay {
       heartbeat_s: heartbeatS,
     });
     if (!said) flow.take({ to: this.#to, head: { status: 404, code: "kernel_gone" } });
-    return () => this.#drop(flow);
+    return () => this.#drop(link);
   }
 
-  /** @param {Flow} flow */
-  #drop(flow) {
-    const { link } = flow;
-    if (this.#flows.get(link) !== flow) return;
+  /** @param {number} link */
+  #drop(link) {
+    const flow = this.#flows.get(link);
+    if (!flow) return;
     this.#flows.delete(link);
     if (!flow.end()) this.#say({ op: "close", link });
+  }
+
+  /** @param {number} link */
+  #acknowledge(link) {
+    return (/** @type {number} */ size) => void this.#say({ op: "ack", link, size });
   }
 
   /** @param {Record<string, unknown>} order */
@@ -217,25 +189,11 @@ class Flow {
   #handing = false;
   #over = false;
   #dropped = false;
-  #whole;
-  #heard = false;
 
-  /**
-   * @param {string} streamId
-   * @param {number} link
-   * @param {boolean} whole whether it was asked for from its start
-   * @param {(size: number) => void} acknowledge
-   */
-  constructor(streamId, link, whole, acknowledge) {
+  /** @param {string} streamId @param {(size: number) => void} acknowledge */
+  constructor(streamId, acknowledge) {
     this.streamId = streamId;
-    this.link = link;
-    this.#whole = whole;
     this.#acknowledge = acknowledge;
-  }
-
-  /** Whether it waits for the run from its start, and has heard nothing yet. */
-  get fresh() {
-    return this.#whole && !this.#heard;
   }
 
   /** Whether it was free; what was kept is handed over after this returned. @param {Sink} sink */
@@ -248,7 +206,6 @@ class Flow {
 
   /** @param {Carried} message */
   take(message) {
-    this.#heard = true;
     this.#kept.push(message);
     if (this.#sink && !this.#handing) this.#hand();
   }
