@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from rig.browser import Lab, Program
+from rig.browser import Lab
+from rig.process import Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

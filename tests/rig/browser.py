@@ -6,12 +6,9 @@ import json
 import os
 import re
 import secrets
-import signal
 import socket
-import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from rig.process import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +33,6 @@ CHROMIUM_FLAGS = [
     # Names under which a page of this machine is one from elsewhere (RFC 2606 keeps them free).
     "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
-START_LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -63,56 +61,6 @@ def _which(name: str) -> str:
         if (Path(folder) / name).is_file():
             return str(Path(folder) / name)
     raise AssertionError(f"{name} is not installed; run `make test`, which installs it")
-
-
-class Program:
-    """A process that was started for a test; its output goes to a file, and it is ended by its id.
-
-    `group` gives it a process group of its own, which is ended as one: for make and what it starts.
-    """
-
-    def __init__(
-        self, command: list[str], log: Path, *, limit_s: float = START_LIMIT_S, group: bool = False, **options: Any
-    ) -> None:
-        self.log = log
-        self._limit_s = limit_s
-        self._group = group
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=group,
-                **options,
-            )
-
-    def wait_for(self, pattern: str) -> re.Match[str]:
-        """Return the first match of `pattern` in the output."""
-        deadline = time.monotonic() + self._limit_s
-        changed = threading.Event()
-        while time.monotonic() < deadline:
-            found = re.search(pattern, self.log.read_text("utf-8", "replace"))
-            if found:
-                return found
-            assert self.process.poll() is None, self.log.read_text("utf-8", "replace")
-            changed.wait(0.05)
-        raise AssertionError(f"{pattern!r} did not appear in: {self.log.read_text('utf-8', 'replace')}")
-
-    def end(self) -> None:
-        """End it gently, then firmly."""
-        self._signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(15)
-        self._signal(signal.SIGKILL)
-        self.process.wait()
-
-    def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            if self._group:
-                os.killpg(self.process.pid, number)
-            else:
-                self.process.send_signal(number)
 
 
 @pytest.fixture(scope="session")

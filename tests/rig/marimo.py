@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rig.browser import Program
+from rig.process import Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

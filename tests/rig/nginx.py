@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from string import Template
 from typing import TYPE_CHECKING
 
-from rig.browser import Program
+from rig.process import Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import secrets
 import signal
-import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 
@@ -20,7 +17,7 @@ from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvi
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import websocket_connect
 
-from rig.process import until_gone
+from rig.process import Program, until_gone
 from rig.talking import Talk, events_of
 from sse_server.jupyter import OWNER, _owner
 from sse_widget.protocol.sse import Parser
@@ -41,7 +38,6 @@ class Jupyter:
 
     def __init__(self, folder, **environment):
         self.token = secrets.token_hex(16)
-        self.log_file = folder / "jupyter.log"
         command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"]
         command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.base_url={BASE}/"]
         command += [f"--ServerApp.root_dir={folder}", "--ServerApp.log_level=DEBUG"]
@@ -52,39 +48,21 @@ class Jupyter:
             "IPYTHONDIR": str(folder / "ipython"),
             "SSE_SERVER_MODEL": MODEL,
         }
-        with self.log_file.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **own, **environment},
-                cwd=folder,
-            )
-        self.url = self._listening_url()
+        self._program = Program(
+            command, folder / "jupyter.log", limit_s=LIMIT_S, env={**os.environ, **own, **environment}, cwd=folder
+        )
+        self.pid = self._program.process.pid
+        self.end = self._program.end
+        self.url = self.until_logged(rf"http://127\.0\.0\.1:\d+(?={BASE}/\?token)")[0]
 
     def logged(self):
-        return self.log_file.read_text("utf-8", "replace")
+        return self._program.said
 
-    def _listening_url(self):
-        began = time.monotonic()
-        while not (found := re.search(rf"http://127\.0\.0\.1:\d+(?={BASE}/\?token)", self.logged())):
-            assert self.process.poll() is None, self.logged()
-            assert time.monotonic() - began < LIMIT_S, self.logged()
-            time.sleep(0.02)
-        return found[0]
+    def until_logged(self, pattern):
+        return self._program.wait_for(pattern)
 
     def client(self, **options):
         return httpx.AsyncClient(base_url=self.url, timeout=LIMIT_S, trust_env=False, **options)
-
-    def end(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        try:
-            self.process.wait(LIMIT_S)
-        finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -359,7 +337,7 @@ async def test_questions_keys_and_tickets_are_not_logged(jupyter):
             await client.get(
                 RUNS + "0" * 32, params=secret, headers={**headers, "Referer": f"http://a/?q={secret['q']}"}
             )
-    logged = jupyter.logged()
+    logged = jupyter.until_logged(rf"(?s)(GET {RUNS}0{{32}}.*){{2}}\n").string
     assert CHAT in logged
     assert "S3CRET" not in logged
 
@@ -380,7 +358,7 @@ def test_the_model_of_an_extension_ends_with_jupyter(tmp_path):
             trust_env=False,
         )
         assert Parser().feed(answer.content)[-1].event == "done"
-        tasks = Path(f"/proc/{started.process.pid}/task").iterdir()
+        tasks = Path(f"/proc/{started.pid}/task").iterdir()
         children = {int(pid) for task in tasks for pid in (task / "children").read_text("utf-8").split()}
         names = {pid: Path(f"/proc/{pid}/cmdline").read_text("utf-8") for pid in children}
         (model_pid,) = [pid for pid, name in names.items() if "llama_child" in name]
