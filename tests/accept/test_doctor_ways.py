@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from contextlib import asynccontextmanager, suppress
 
 import httpx
@@ -46,12 +46,15 @@ def ran(*arguments, stdin="", **environment):
 
 def until_no_run_is_left(url, headers=None):
     """Return once the server has ended its runs; it is told before the doctor ends, and takes a moment."""
-    moment = threading.Event()
-    for _ in range(200):
-        if httpx.get(f"{url}/api/v1/stream/health", headers=headers, trust_env=False).json()["runs"] == 0:
-            return
-        moment.wait(0.05)
-    raise AssertionError("a run was left behind")
+    until_healthy(url, lambda health: health["runs"] == 0, headers)
+
+
+def until_healthy(url, wanted, headers=None):
+    """Return once the server's own figures are these; it tells nobody of them, so they are asked for again."""
+    began = time.monotonic()
+    while not wanted(health := httpx.get(f"{url}/api/v1/stream/health", headers=headers, trust_env=False).json()):
+        assert time.monotonic() - began < PATIENCE_S, health
+        time.sleep(0.05)
 
 
 @asynccontextmanager
@@ -145,13 +148,8 @@ def test_an_interrupt_leaves_a_partial_report_and_no_run(server_process):
     process = subprocess.Popen(
         **command(server.url, "--idle-s", "120"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
-    moment = threading.Event()
-    while True:
-        assert process.poll() is None, process.stderr.read()
-        health = httpx.get(f"{server.url}/api/v1/stream/health", trust_env=False).json()
-        if (health["runs_started"], health["runs"], health["connections"]) == (3, 1, 1):
-            break  # all but the silent connection have been closed
-        moment.wait(0.05)
+    # All but the silent connection have been closed.
+    until_healthy(server.url, lambda now: (now["runs_started"], now["runs"], now["connections"]) == (3, 1, 1))
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, err

@@ -21,16 +21,10 @@ PARAMS = SyntheticParams(tokens=3000, lang="markdown")
 TEXT = "".join(words(PARAMS))
 KERNEL_BYTES = 300_000
 SHOW = """
-import time
 import sse_widget as sw
 from sse_server.sources.synthetic import SyntheticParams, words
 
-def source():
-    for place, word in enumerate(words(SyntheticParams(tokens=3000, lang="markdown"))):
-        time.sleep(0.01 if place % 20 == 0 else 0)
-        yield word
-
-shown = sw.show(source(), markdown={markdown})
+shown = sw.show(words(SyntheticParams(tokens=3000, lang="markdown")), markdown={markdown}, delay_ms=5)
 """
 
 

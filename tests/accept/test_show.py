@@ -25,7 +25,7 @@ def words(count, pause_s=0.0):
     try:
         for number in range(count):
             yield f"{number} "
-            time.sleep(pause_s)
+            time.sleep(pause_s)  # the pace of a model
     finally:
         closed.set()
 

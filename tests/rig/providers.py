@@ -126,7 +126,7 @@ ROUTES = {"/chat/completions": chat_completions, "/responses": responses, "/mess
 class Provider:
     """Answers every POST with a stream of `words`; `finish` says how it ends.
 
-    With `held`, a stream stays open after so many events and goes on without an end, until its client has `left`.
+    With `held`, a stream stays open after so many events and silent, until its client has `left`.
     """
 
     def __init__(self) -> None:
@@ -168,17 +168,13 @@ class Provider:
         try:
             for number, event in enumerate(make(self.words, *([self.finish] if self.finish else []))):
                 if self.held and number >= self.held:
-                    self._hold(handler)
+                    # Nothing more is sent; a client that leaves is what can be read.
+                    assert not handler.rfile.read(1)
+                    self.left.set()
                     return
                 self._write(handler, *event)
         except OSError:
             self.left.set()
-
-    def _hold(self, handler: BaseHTTPRequestHandler) -> None:
-        pause = threading.Event()
-        while not pause.wait(0.02):
-            handler.wfile.write(b": still here\n\n")
-            handler.wfile.flush()
 
     def _write(self, handler: BaseHTTPRequestHandler, name: str, data: Any) -> None:
         said = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)

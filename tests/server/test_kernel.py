@@ -56,6 +56,14 @@ class Kernel:
         return self.finish(self.begin(code))
 
 
+SETUP = """
+import asyncio, threading, time
+import sse_widget as sw
+from sse_widget.loop import submit
+%load_ext sse_widget
+"""
+
+
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory):
     """Yield a kernel that starts its own server, and displays widgets."""
@@ -63,7 +71,7 @@ def kernel(tmp_path_factory):
     environment["IPYTHONDIR"] = str(tmp_path_factory.mktemp("ipython"))
     manager, client = start_new_kernel(kernel_name="python3", env=environment)
     kernel = Kernel(manager, client)
-    assert not kernel.run("import asyncio, threading, time\nimport sse_widget as sw\n%load_ext sse_widget").errors
+    assert not kernel.run(SETUP).errors
     assert not kernel.run("await sw.show('warm')").errors
     yield kernel
     client.stop_channels()
@@ -114,12 +122,9 @@ print(answers == [f"{number} more" for number in range(COUNT)], threading.active
         "print('begun')\nshown.wait()",
         """with sw.show(chunk_tokens=1) as shown:
     shown.write("x")
-    while not shown.text:
-        time.sleep(0.01)
+    submit(shown.reach(1)).result()
     print("begun")
-    while True:
-        shown.write("x")
-        time.sleep(0.01)""",
+    threading.Event().wait()""",
     ],
 )
 def test_interrupting_the_kernel_stops_what_the_cell_waits_for(kernel, cell):
@@ -130,7 +135,7 @@ def endless():
     try:
         while True:
             yield "x"
-            time.sleep(0.01)
+            time.sleep(0.01)  # its pace: what a thread reads is closed after its next piece
     finally:
         closed.set()
 shown = sw.show(endless(), chunk_tokens=1)

@@ -276,13 +276,15 @@ async def test_a_fast_source_waits_for_a_slow_server(serve, monkeypatch):
 
     monkeypatch.setattr(PushSource, "put", slow)
     shown = sw.show(source(), url=served.url)
-    while shown._feed._room is None:  # noqa: ASYNC110 - the feed is full when there is someone who waits for room
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(PATIENCE_S):
+        while shown._feed._room is None:  # noqa: ASYNC110 - the feed is full when there is someone who waits for room
+            await asyncio.sleep(0.005)
     full = source.asked
     assert HOLD_CHARS < full * len("more ") < 2 * HOLD_CHARS + BATCH_CHARS
     hold.set()
-    while source.asked == full:  # noqa: ASYNC110 - it goes on
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(PATIENCE_S):
+        while source.asked == full:  # noqa: ASYNC110 - it goes on
+            await asyncio.sleep(0.005)
     await asyncio.wrap_future(shown.stop())
     assert (await shown).state == "stopped"
     await until_left()
@@ -413,9 +415,8 @@ async def main():
     print(repr(answer))
     async def endless():
         try:
-            while True:
-                yield "x"
-                await asyncio.sleep(0.01)
+            yield "xxx"
+            await asyncio.Event().wait()
         finally:
             print("left")
     shown = sw.show(endless(), chunk_tokens=1)
@@ -441,7 +442,7 @@ def test_in_a_plain_script_and_at_the_end_of_its_loop():
 
 
 INTERRUPTED = """
-import os, signal, threading
+import asyncio, os, signal, threading, time
 import sse_widget as sw
 
 closed = threading.Event()
@@ -450,15 +451,20 @@ def endless():
     try:
         while True:
             yield "x"
-            pause.wait(0.01)
+            time.sleep(0.01)  # its pace: what a thread reads is closed after its next piece
     finally:
         closed.set()
 
-pause = threading.Event()
 shown = sw.show(endless(), chunk_tokens=1)
-import asyncio
 asyncio.run(shown.reach(3))
-threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+result = shown.future.result
+
+def interrupted(timeout_s):
+    # The wait has begun: this is the call that blocks.
+    os.kill(os.getpid(), signal.SIGINT)
+    return result(timeout_s)
+
+shown.future.result = interrupted
 try:
     shown.wait(60)
 except KeyboardInterrupt:

@@ -33,8 +33,7 @@ def provider():
 
 @pytest.fixture
 def sdk(provider):
-    """The four clients."""
-
+    """The four clients. None asks again by itself: a test that needs a second try would hide a fault."""
     at, settings = provider.url, {"api_key": "none", "max_retries": 0}
     clients = SimpleNamespace(
         openai=openai.OpenAI(base_url=f"{at}/v1", **settings),
