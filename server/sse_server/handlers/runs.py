@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from sse_server.errors import ServerError
 from sse_server.guards.validation import body_fields, read_connection, read_tuning
 from sse_server.handlers.base import refusing
 from sse_server.handlers.stream import StreamRoute
+
+if TYPE_CHECKING:
+    from sse_server.log.base import StreamInfo
+    from sse_server.runs import Runs
 
 
 class RunHandler(StreamRoute):
@@ -26,15 +32,25 @@ class RunHandler(StreamRoute):
     async def delete(self, stream_id: str) -> None:
         """Stop the model."""
         info = await self.find(stream_id, "stop")
-        if not info.ended:
-            await self.services.runs.stop(stream_id)
-        self.send_json({"stream_id": stream_id, "status": "ended" if info.ended else "stopping"}, 202)
+        self.send_json(await stop_run(self.services.runs, info), 202)
 
     @refusing
     async def patch(self, stream_id: str) -> None:
         """Change the knobs of a running answer."""
         changes = read_tuning(body_fields(self.request.body))
         info = await self.find(stream_id, "tune")
-        if not info.ended:
-            await self.services.runs.tune(stream_id, changes)
-        self.send_json({"stream_id": stream_id, "status": "ended" if info.ended else "tuned", "changes": changes}, 202)
+        self.send_json(await tune_run(self.services.runs, info, changes), 202)
+
+
+async def stop_run(runs: Runs, info: StreamInfo) -> dict[str, Any]:
+    """Stop a run unless it has ended; return what its asker is told."""
+    if not info.ended:
+        await runs.stop(info.stream_id)
+    return {"stream_id": info.stream_id, "status": "ended" if info.ended else "stopping"}
+
+
+async def tune_run(runs: Runs, info: StreamInfo, changes: dict[str, Any]) -> dict[str, Any]:
+    """Change a run's knobs unless it has ended; return what its asker is told."""
+    if not info.ended:
+        await runs.tune(info.stream_id, changes)
+    return {"stream_id": info.stream_id, "status": "ended" if info.ended else "tuned", "changes": changes}

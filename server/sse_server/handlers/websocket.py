@@ -26,6 +26,7 @@ from sse_server.handlers.frames import (
     ok_message,
     read_frame,
 )
+from sse_server.handlers.runs import stop_run, tune_run
 from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
 from sse_widget.protocol.sse import Parser
 
@@ -155,15 +156,9 @@ class SocketHandler(Route, WebSocketHandler):
     async def _order(self, frame: Frame) -> dict[str, Any]:
         """Stop or tune a run; return what the HTTP route answers."""
         info = await self._find(frame, frame.op)
-        runs = self.services.runs
         if frame.op == "stop":
-            if not info.ended:
-                await runs.stop(info.stream_id)
-            return {"stream_id": info.stream_id, "status": "ended" if info.ended else "stopping"}
-        changes = read_tuning(frame.changes)
-        if not info.ended:
-            await runs.tune(info.stream_id, changes)
-        return {"stream_id": info.stream_id, "status": "ended" if info.ended else "tuned", "changes": changes}
+            return await stop_run(self.services.runs, info)
+        return await tune_run(self.services.runs, info, read_tuning(frame.changes))
 
     async def _leave(self, ref: str) -> None:
         stream = self._streams.pop(ref, None)
