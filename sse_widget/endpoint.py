@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
@@ -130,3 +131,11 @@ def _shown(url: str) -> str:
     before, _, after = url.partition("?")[0].rpartition("@")
     scheme = before.partition("://")[0] + "://" if "://" in before else ""
     return repr(scheme + after)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

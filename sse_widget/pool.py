@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import ssl
 from urllib.parse import urlsplit
 
 import httpx
+
+from sse_widget.endpoint import is_loopback
 
 CONNECT_TIMEOUT_S = 10.0
 """For the TCP and TLS handshakes. Nothing else has a timeout here: the session's deadline rules."""
@@ -42,7 +43,7 @@ class Pool:
 
     def client_for(self, url: str) -> httpx.AsyncClient:
         """Return the client for requests to this URL."""
-        local, secure = _is_loopback(url), url.startswith("https:")
+        local, secure = is_loopback(urlsplit(url).hostname or ""), url.startswith("https:")
         if (local, secure) not in self._clients:
             self._clients[local, secure] = httpx.AsyncClient(
                 transport=self._transport,
@@ -68,14 +69,6 @@ async def _check_redirect(response: httpx.Response) -> None:
         usable = False
     if not usable:
         raise httpx.InvalidURL(f"{response.status_code} without a usable Location: {location!r}")
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 @functools.cache

@@ -82,11 +82,6 @@ class Relay:
         """Send a run, from its start, to every page that listens."""
         submit(self._push(stream_id))
 
-    async def close(self) -> None:
-        """End all connections."""
-        for key in list(self._links):
-            self._end(key)
-
     async def _push(self, stream_id: str) -> None:
         for to in self._pages:
             self._open(Order("open", to, PUSHED, stream_id=stream_id))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from sse_widget.diagnosis import software
-from sse_widget.diagnosis.verdicts.network import is_loopback
+from sse_widget.endpoint import is_loopback
 
 if TYPE_CHECKING:
     from sse_widget.diagnosis.observations import Head, Kind

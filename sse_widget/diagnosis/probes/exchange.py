@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from sse_widget.diagnosis.observations import Failure, Head, Hop
-from sse_widget.diagnosis.verdicts.network import is_loopback
+from sse_widget.endpoint import is_loopback
 from sse_widget.errors import LimitExceeded
 from sse_widget.protocol.events import CONTENT_TYPE
 from sse_widget.protocol.sse import Parser

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sse_widget.diagnosis.judgement import Judgement, fault, ok, skipped, warning
+from sse_widget.endpoint import is_loopback
 
 if TYPE_CHECKING:
     from sse_widget.diagnosis.observations import Certificate, Dial, Network, Observed
@@ -122,14 +122,6 @@ def redirects(seen: Observed) -> Judgement:
 def unprobed(probe: str, seen: Observed) -> Judgement:
     """What could not be asked, because the examination was interrupted or did not come so far."""
     return skipped(probe, "interrupted" if seen.interrupted else "unreached")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _origin(url: str) -> str:
