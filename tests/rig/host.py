@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import queue
-import threading
 import time
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +14,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rig.pages import serving
 from rig.serving import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -90,12 +90,8 @@ class _Pages(SimpleHTTPRequestHandler):
 def pages() -> Iterator[int]:
     """Serve the page on a free port, which is yielded."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Pages, directory=str(_STATIC)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server):
+        yield server.server_address[1]
 
 
 class Host:
