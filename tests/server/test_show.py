@@ -461,6 +461,7 @@ result = shown.future.result
 
 def interrupted(timeout_s):
     # The wait has begun: this is the call that blocks.
+    shown.future.result = result
     os.kill(os.getpid(), signal.SIGINT)
     return result(timeout_s)
 
