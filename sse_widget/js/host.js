@@ -1,12 +1,13 @@
 /** The page that a widget is shown in, whichever notebook made it: its ways to the server, and what it keeps. */
+import { isGone } from "./model.js";
 import { Parts } from "./parts.js";
-import { Store } from "./store.js";
 import { extensionHeaders, jupyterBase } from "./transport/jupyter.js";
 import { Ladder } from "./transport/ladder.js";
 import { platformOf } from "./transport/platform.js";
 import { Relay } from "./transport/relay.js";
+import { Store } from "./transport/store.js";
 
-/** @typedef {import("./kernel.js").Model} Model */
+/** @typedef {import("./model.js").Model} Model */
 /** @typedef {import("./parts.js").PartName} PartName */
 /** @typedef {import("./transport/ladder.js").Found} Found */
 
@@ -19,10 +20,9 @@ const LOADED = Symbol.for("sse-widget.parts");
  * What a widget has of its page.
  *
  * @param {Model} model
- * @param {(model: Model) => boolean} isGone whether its kernel has ended
  * @param {AbortSignal} signal
  */
-export function hostOf(model, isGone, signal) {
+export function hostOf(model, signal) {
   const platform = platformOf({});
   const store = new Store(() => sessionStorage);
   const send = (/** @type {Record<string, unknown>} */ message) => {

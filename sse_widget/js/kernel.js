@@ -1,4 +1,5 @@
 /** Between a widget's model, which the kernel shares, and the page's reading of its run. */
+import { isGone, listen } from "./model.js";
 import { OVER } from "./reading.js";
 import { routeUrl } from "./transport/jupyter.js";
 import { WayTransport } from "./transport/way.js";
@@ -34,7 +35,7 @@ import { WayTransport } from "./transport/way.js";
  * @property {string} model
  * @property {string} lang
  */
-/** @typedef {import("@anywidget/types").AnyModel<any>} Model */
+/** @typedef {import("./model.js").Model} Model */
 
 /** Follows the run that the model names, and asks where the page can. It never awaits the network. */
 export class KernelLink {
@@ -76,7 +77,7 @@ export class KernelLink {
     const standing = (/** @type {Standing} */ { state }) => {
       if (state !== "connecting") this.#catchUp();
     };
-    reading.listen({ standing, text: ignore, clear: ignore, beat: ignore }, signal);
+    reading.listen({ standing }, signal);
     signal.addEventListener("abort", () => reading.close());
     this.#look();
     this.#restore();
@@ -278,32 +279,6 @@ export class KernelLink {
     return this.#model.get(name);
   }
 }
-
-/**
- * Calls back on an event of a model until the signal aborts.
- *
- * @param {Model} model
- * @param {string} name
- * @param {(...values: any[]) => void} call
- * @param {AbortSignal} signal
- */
-export function listen(model, name, call, signal) {
-  model.on(name, call);
-  signal.addEventListener("abort", () => model.off(name, call));
-}
-
-/**
- * Whether the kernel is gone that the model belongs to. anywidget hands out a part of the model only; `set` returns the
- * whole one, where ipywidgets notes it.
- *
- * @param {Model} model
- */
-export function isGone(model) {
-  const whole = /** @type {unknown} */ (model.set("lang", model.get("lang")));
-  return Object(whole).comm_live === false;
-}
-
-function ignore() {}
 
 /** @param {{knobs: Record<string, unknown>}} part @returns {Partial<typeof part>} */
 function nonEmpty(part) {

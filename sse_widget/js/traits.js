@@ -1,8 +1,9 @@
 /** Keeps the knobs of a page and the traits of its model in step. */
 import { INITIAL } from "./knobs/specs.js";
+import { listen } from "./model.js";
 
 /** @typedef {import("./knobs/knobs.js").Knobs} Knobs */
-/** @typedef {import("./kernel.js").Model} Model */
+/** @typedef {import("./model.js").Model} Model */
 
 /**
  * What the page turns goes to the model in one message, with the revision of the kernel's own changes that it had seen
@@ -18,8 +19,7 @@ export function shareKnobs(knobs, model, signal) {
   knobs.set(taken(), "kernel");
   for (const name of names) {
     const heard = () => knobs.set({ [name]: model.get(name) }, "kernel");
-    model.on(`change:${name}`, heard);
-    signal.addEventListener("abort", () => model.off(`change:${name}`, heard));
+    listen(model, `change:${name}`, heard, signal);
   }
   knobs.listen((changes, origin) => {
     if (origin === "kernel") return;

@@ -1,9 +1,10 @@
 /** Entry for anywidget: bundled to static/widget.js. Wires, no logic. */
 import { Consumer } from "./consumer.js";
 import { hostOf } from "./host.js";
-import { isGone, KernelLink, listen } from "./kernel.js";
+import { KernelLink } from "./kernel.js";
 import { Knobs } from "./knobs/knobs.js";
 import { Recording } from "./measure/recording.js";
+import { listen } from "./model.js";
 import { transportOf } from "./open.js";
 import { Reading } from "./reading.js";
 import { shareKnobs } from "./traits.js";
@@ -14,15 +15,13 @@ import { Panel } from "./view/panel.js";
 import { hideSaved } from "./view/saved.js";
 import { AdaptiveTypewriter } from "./view/typewriter.js";
 
-/** @typedef {import("./kernel.js").Model} Model */
+/** @typedef {import("./model.js").Model} Model */
 
-/** Streams by the way that the model's trait names, or by whatever way gets through. @param {Model} model @returns {import("./kernel.js").Streams} */
-function streamsOf(model) {
-  return {
-    transport: (url, options) => transportOf(url, { ...options, transport: model.get("transport") }),
-    consume: (transport, options) => new Consumer(transport, options),
-  };
-}
+/** @type {import("./kernel.js").Streams} */
+const STREAMS = {
+  transport: transportOf,
+  consume: (transport, options) => new Consumer(transport, options),
+};
 
 /** One call for each model: its views share what is made here. */
 export default () => {
@@ -42,11 +41,11 @@ export default () => {
       reading.listen(recording, signal);
       shareKnobs(knobs, model, signal);
       tuning = new Tuning(knobs, reading, signal);
-      host = hostOf(model, isGone, signal);
+      host = hostOf(model, signal);
       const { ladder, relay, store } = host;
       const params = () => knobs.params;
       link = new KernelLink(model, reading, {
-        streams: streamsOf(model),
+        streams: STREAMS,
         tickets: store,
         ladder,
         relay,

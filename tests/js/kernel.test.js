@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Consumer } from "../../sse_widget/js/consumer.js";
-import { isGone, KernelLink } from "../../sse_widget/js/kernel.js";
+import { KernelLink } from "../../sse_widget/js/kernel.js";
+import { isGone } from "../../sse_widget/js/model.js";
 import { transportOf } from "../../sse_widget/js/open.js";
 import { Reading } from "../../sse_widget/js/reading.js";
-import { Store } from "../../sse_widget/js/store.js";
 import { extensionHeaders, jupyterBase, routeUrl } from "../../sse_widget/js/transport/jupyter.js";
 import { Ladder } from "../../sse_widget/js/transport/ladder.js";
 import { platformOf } from "../../sse_widget/js/transport/platform.js";
 import { Relay } from "../../sse_widget/js/transport/relay.js";
+import { Store } from "../../sse_widget/js/transport/store.js";
 import { StatusLine } from "../../sse_widget/js/view/status.js";
 import { LogServer, NODE, PIECES, refuse, STREAM, TEXT } from "./log_server.js";
 

@@ -94,17 +94,12 @@ export const INITIAL = Object.freeze(
   ),
 );
 
-const DEFAULTS = {
-  chunk_tokens: 6,
-  chunk_ms: 250,
-  delay_ms: 0,
-  flush_on_punctuation: true,
-  base_delay_ms: 8,
-  punctuation_delay_multiplier: 10,
-  comma_delay_multiplier: 4,
-  chars_per_step: 4,
-  max_lag_ms: 400,
-};
+/** What a preset is about: the connection and the view are the reader's own. */
+const DEFAULTS = /** @type {Partial<Values>} */ (
+  Object.fromEntries(
+    Object.entries(INITIAL).filter(([name]) => ["run", "pace"].includes(ownerOf(/** @type {Name} */ (name)))),
+  )
+);
 
 /**
  * What a preset sets: `raw` shows every token as it comes, `reading` types at a comfortable pace, `slow_network`

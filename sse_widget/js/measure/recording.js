@@ -154,8 +154,6 @@ export class Recording {
     keep(this.pingsMs, this.#now());
   }
 
-  beat() {}
-
   /** @param {{state: string, detail: {reason?: string}}} standing */
   standing({ state, detail }) {
     const nowMs = this.#now();

@@ -4,7 +4,7 @@ import { Recording } from "../measure/recording.js";
 import { beside, Parts } from "../parts.js";
 import { Reading } from "../reading.js";
 import { AdaptiveTypewriter, openStream } from "../sse.js";
-import { Store } from "../store.js";
+import { Store } from "../transport/store.js";
 import { Tuning } from "../tuning.js";
 import { answerTypewriter } from "../view/answer.js";
 import { segmentGraphemes } from "../view/graphemes.js";

@@ -177,7 +177,8 @@ export class AdaptiveTransport {
 
 /** One connection on one way: what it holds, and its end. */
 class Attempt {
-  #sink;
+  /** The consumer's sink; what comes last frees what the connection held. @type {Sink} */
+  sink;
   #release;
   #blame;
   #alarm;
@@ -193,7 +194,11 @@ class Attempt {
    * @param {(reason: string) => void} blame is told why the way was left
    */
   constructor(sink, clock, release, blame) {
-    this.#sink = sink;
+    this.sink = {
+      ...sink,
+      ended: () => this.#end() && sink.ended(),
+      failed: (reason) => this.#end() && sink.failed(reason),
+    };
     this.#release = release;
     this.#blame = blame;
     this.#alarm = new Alarm(clock, () => {
@@ -202,15 +207,6 @@ class Attempt {
       if (clock.now() >= due) this.#ring();
       this.look();
     });
-  }
-
-  /** The consumer's sink; what comes last frees what the connection held. @returns {Sink} */
-  get sink() {
-    return {
-      ...this.#sink,
-      ended: () => this.#end() && this.#sink.ended(),
-      failed: (reason) => this.#end() && this.#sink.failed(reason),
-    };
   }
 
   /** @param {() => number | null} due @param {() => void} ring */
@@ -237,7 +233,7 @@ class Attempt {
   leave(reason) {
     if (!this.#end()) return;
     this.#blame(reason);
-    this.#sink.again(reason);
+    this.sink.again(reason);
   }
 
   #end() {

@@ -1,5 +1,6 @@
 /** The parts of the browser that a consumer uses; each can be replaced. */
 import { pageShared } from "./shared.js";
+import { Store } from "./store.js";
 
 /**
  * @typedef {object} Platform
@@ -37,31 +38,13 @@ export function platformOf(parts) {
     report,
     WebSocket: globalThis.WebSocket ?? null,
     locks: globalThis.navigator?.locks ?? null,
-    store: SESSION,
+    store: new Store(() => sessionStorage),
     shared: pageShared(),
     pageUrl: globalThis.location?.href,
   };
   const given = Object.entries(parts).filter(([name, part]) => name in platform && part !== undefined);
   return { ...platform, ...Object.fromEntries(given) };
 }
-
-/** The tab's storage; a sandboxed frame has none, and a full one keeps nothing. @type {import("./memory.js").Store} */
-const SESSION = {
-  getItem(name) {
-    try {
-      return sessionStorage.getItem(name);
-    } catch {
-      return null;
-    }
-  },
-  setItem(name, value) {
-    try {
-      sessionStorage.setItem(name, value);
-    } catch {
-      // The page itself remembers.
-    }
-  },
-};
 
 /** A random UUID (version 4); `crypto.randomUUID` exists on https and localhost only. */
 function newKey() {

@@ -1,6 +1,6 @@
 /** Streams by way of the kernel: it reads the run, and sends the events over the widget's comm. */
 import { headOf } from "../protocol/actions.js";
-import { CONTENT_TYPE, eventId, TEXT } from "../protocol/events.js";
+import { CONTENT_TYPE, eventId, parseEventId, TEXT } from "../protocol/events.js";
 
 /** @typedef {import("./transport.js").Sink} Sink */
 /** @typedef {import("./transport.js").Opening} Opening */
@@ -88,14 +88,13 @@ export class Relay {
    * The transport of one run. It has no start: a question goes to the kernel.
    *
    * @param {string} streamId
-   * @param {{after?: number, snapshot?: boolean}} place
    * @returns {Transport}
    */
-  transport(streamId, { after = 0, snapshot = false } = {}) {
+  transport(streamId) {
     return {
       name: "relay",
       awaits: "kernel_awaited",
-      place: { streamId, after, lastEventId: after ? eventId(streamId, after) : "", snapshot },
+      place: { streamId, after: 0, lastEventId: "", snapshot: false },
       logged: true,
       repeatable: true,
       open: (opening, sink) => this.#open(opening, sink),
@@ -235,7 +234,7 @@ class Flow {
       if (this.#dropped) return;
       const sent = typeof item === "string" ? this.#delta(item, seq) : item;
       sink.event(sent, sent.data.length);
-      seq = Number(sent.id.split(":")[1] ?? seq) + 1;
+      seq = (parseEventId(sent.id)?.seq ?? seq) + 1;
     }
     if (this.#dropped) return;
     if (size - this.#acknowledged >= ACK_EVERY) {

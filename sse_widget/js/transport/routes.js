@@ -35,8 +35,6 @@
  * @property {boolean} [late]
  */
 
-export const ROUTES = ["extension", "url", "proxy", "colab", "relay"];
-
 /**
  * Returns the ways worth a try, best first. localhost is the reader's computer, not the kernel's: a page from
  * elsewhere reaches the kernel's loopback server through what it came through itself, if at all.

@@ -1,5 +1,5 @@
 /** A run by whatever way leads from this page to it; a way that fails is looked for again at the next attempt. */
-import { eventId } from "../protocol/events.js";
+import { eventId, parseEventId } from "../protocol/events.js";
 
 /** @typedef {import("./ladder.js").Found} Found */
 /** @typedef {import("./transport.js").Sink} Sink */
@@ -27,7 +27,8 @@ export class WayTransport {
    * @param {(found: Found) => Transport} along makes the transport of the run on one way
    */
   constructor(streamId, { lastEventId, snapshot }, ladder, along) {
-    const after = lastEventId.startsWith(`${streamId}:`) ? Number(lastEventId.slice(streamId.length + 1)) : 0;
+    const last = parseEventId(lastEventId);
+    const after = last?.streamId === streamId ? last.seq : 0;
     this.place = { streamId, after, lastEventId: eventId(streamId, after), snapshot };
     this.#ladder = ladder;
     this.#along = along;

@@ -1,4 +1,5 @@
 /** The knobs' part of the panel: presets, what the server does, what the typewriter does, the connection. */
+import { decode, number } from "../protocol/events.js";
 import { element } from "./element.js";
 import { NumberKnob, SwitchKnob } from "./knob.js";
 import { Presets } from "./presets.js";
@@ -111,7 +112,7 @@ export class KnobsView {
   /** @param {{event: string, data: string}} event */
   #hear({ event, data }) {
     if (event !== "hello" || this.#options.knobs.values.heartbeat_s !== null) return;
-    this.#serverHeartbeatS = heartbeatOf(data);
+    this.#serverHeartbeatS = decode(data, { heartbeat_s: number })?.heartbeat_s || null;
     this.#show();
   }
 
@@ -121,14 +122,5 @@ export class KnobsView {
     const text = tuning.problem ? words.unreachable : said;
     if (this.#note.textContent !== text) this.#note.textContent = text;
     this.#note.hidden = !text;
-  }
-}
-
-/** @param {string} hello @returns {number | null} */
-function heartbeatOf(hello) {
-  try {
-    return Number(JSON.parse(hello).heartbeat_s) || null;
-  } catch {
-    return null;
   }
 }
