@@ -86,7 +86,15 @@ export class Chart {
           space: 64,
           values: (_, values) => values.map((value) => `${value} ${seconds}`),
         },
-        { ...axis, size: 44, gap: 6, space: 36, side: rtl ? 1 : 3 },
+        {
+          ...axis,
+          size: 44,
+          gap: 6,
+          space: 36,
+          side: rtl ? 1 : 3,
+          // The same digits as on every other figure, whatever the browser's language.
+          values: (_, values) => values.map((value) => value.toLocaleString("en")),
+        },
       ],
       series: [
         {},
