@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import aclosing, suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,18 +40,17 @@ WINDOW_CHARS = 1 << 20
 """How far a connection runs ahead of what the page has confirmed: ample, for a busy kernel hears no confirmation."""
 
 MAX_PAGES = 4
-PUSHED = 0
 _STREAM_ID = re.compile(r"[0-9a-f]{32}")
 _FILE = re.compile(r"part-[a-z]+\.js")
 _STATIC = Path(__file__).parent / "static"
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a page asks for; which fields count depends on `op`."""
+    """What a page asks for; which fields count depends on `op`. Pages number links from 1 up, pushes go from -1 down."""
 
     op: str
     to: str
-    link: int = -1
+    link: int = 0
     ask: int = -1
     stream_id: str = ""
     after: int = 0
@@ -62,7 +62,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Relay:
-    """The kernel's end. `receive` and `push` may be called on any thread; the work is done on the loop of `loop.py`.
+    """The kernel's end. `receive` may be called on any thread; the work is done on the loop of `loop.py`.
 
     A page that listens gets every new run pushed, so that text arrives while the kernel is busy and can hear no page.
     """
@@ -70,7 +70,8 @@ class Relay:
     def __init__(self, reach: Reach, send: Send) -> None:
         self._reach = reach
         self._send = send
-        self._pages: dict[str, None] = {}
+        self._pages: dict[str, int] = {}  # and the link of what was last pushed there
+        self._pushes = count(1)
         self._links: dict[tuple[str, int], _Link] = {}
 
     def receive(self, content: dict[str, Any]) -> None:
@@ -79,19 +80,21 @@ class Relay:
             submit(self._obey(msgspec.convert(content, Order)))
 
     def push(self, stream_id: str) -> None:
-        """Send a run, from its start, to every page that listens."""
-        submit(self._push(stream_id))
+        """Send a run, from its start, to every page that listens. On the loop.
 
-    async def _push(self, stream_id: str) -> None:
-        for to in self._pages:
-            self._open(Order("open", to, PUSHED, stream_id=stream_id))
+        Each is told so before this returns: a page that hears of the run by a later message has no need to ask for it.
+        """
+        for to, before in self._pages.items():
+            self._end((to, before))
+            link = self._pages[to] = -next(self._pushes)
+            self._send({"type": "relay", "to": to, "link": link, "stream_id": stream_id, "coming": True})
+            self._open(Order("open", to, link, stream_id=stream_id))
 
     async def _obey(self, order: Order) -> None:
         key = (order.to, order.link)
         match order.op:
             case "listen":
-                self._pages.pop(order.to, None)
-                self._pages[order.to] = None
+                self._pages[order.to] = self._pages.pop(order.to, 0)
                 while len(self._pages) > MAX_PAGES:
                     self._leave(next(iter(self._pages)))
             case "hush":
@@ -165,6 +168,7 @@ class _Link:
         self._send = send
         self._message: dict[str, Any] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._seq = 0  # of the last item of the message that is being made
         self._sent_s = 0.0
         self._messages = 0
         self._size = 0
@@ -222,10 +226,14 @@ class _Link:
             self._room.clear()
             await self._room.wait()
         items = self._message.setdefault("items", [])
+        seq = int(event.id.rpartition(":")[2] or 0)
         text = _plain_text(event)
         if text is not None and not items:
-            self._message["first"] = int(event.id.rpartition(":")[2])
-        items.append(text if text is not None else {"event": event.event, "data": event.data, "id": event.id})
+            self._message["first"] = seq
+        # The page counts on from the item before; the text so far of a snapshot is no such next one.
+        plain = text is not None and (not items or seq == self._seq + 1)
+        items.append(text if plain else {"event": event.event, "data": event.data, "id": event.id})
+        self._seq = seq
         self._size += len(event.data)
         self._schedule()
 

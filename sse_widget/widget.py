@@ -150,7 +150,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         try:
             if not run.stream_id and (created := await run.start(client, **params)) is not None:
                 self.node = created.node or self.node
-                self._relay.push(run.stream_id)
+                self._relay.push(run.stream_id)  # first: who hears of the run then knows that it comes
                 self._announce(run)
             return await run.read(client, lambda status: self._on_status(run, status, hosted))
         except ConnectError as error:

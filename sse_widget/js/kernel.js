@@ -68,8 +68,13 @@ export class KernelLink {
     this.#ladder = ladder;
     this.#relay = relay;
     ladder.onFound((found) => this.#onWay(found));
-    listen(model, "change:stream_id", () => this.#onStream(), signal);
-    listen(model, "change:status", () => this.#onStatus(), signal);
+    // marimo sets the traits of one message one after the other, and tells of each at once.
+    const whole = (/** @type {() => void} */ hear) => () =>
+      queueMicrotask(() => {
+        if (!signal.aborted) hear();
+      });
+    listen(model, "change:stream_id", whole(() => this.#onStream()), signal);
+    listen(model, "change:status", whole(() => this.#onStatus()), signal);
     for (const named of ["node", "base_url", "route", "transport"])
       listen(model, `change:${named}`, () => this.#look(), signal);
     listen(model, "comm_live_update", () => this.#onComm(), signal);

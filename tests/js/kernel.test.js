@@ -56,11 +56,16 @@ class Model {
     return this;
   }
 
-  /** All at once, then the events, as Backbone does. @param {Partial<typeof TRAITS>} traits */
-  update(traits) {
+  /** All at once, then the events, as Backbone does; done when they were heard. @param {Partial<typeof TRAITS>} traits */
+  async update(traits) {
     const changed = Object.entries(traits).filter(([name, value]) => this.#traits[name] !== value);
     Object.assign(this.#traits, traits);
     for (const [name] of changed) this.say(`change:${name}`);
+  }
+
+  /** Each with its event, one after the other, as marimo does. @param {Partial<typeof TRAITS>} traits */
+  async updateEach(traits) {
+    for (const [name, value] of Object.entries(traits)) this.update({ [name]: value });
   }
 
   save_changes() {
@@ -170,10 +175,10 @@ const origin = (server) => new URL(server.chatUrl).origin;
 test("a run of the kernel is read with its ticket, which is kept for reloads", async (t) => {
   const server = (await LogServer.start(t)).fill();
   const { model, reading, tickets, stands } = linked(t, { base_url: origin(server) });
-  model.update({ stream_id: "", question: "hi", status: "connecting" });
+  await model.update({ stream_id: "", question: "hi", status: "connecting" });
   model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t.1" });
   assert.equal(server.visits.length, 0);
-  model.update({ stream_id: STREAM });
+  await model.update({ stream_id: STREAM });
   await stands("done");
   assert.deepEqual([reading.text, reading.question], [TEXT, "hi"]);
   assert.equal(server.visits[0]?.url.searchParams.get("ticket"), "t.1");
@@ -246,10 +251,10 @@ test("elsewhere the kernel asks", async (t) => {
   }
 });
 
-test("a question that the server refused is shown as the kernel says it", (t) => {
+test("a question that the server refused is shown as the kernel says it", async (t) => {
   const { model, reading } = linked(t, { base_url: "http://127.0.0.1:1" });
-  model.update({ question: "x", stream_id: "", status: "connecting" });
-  model.update({ error: "too long", error_code: "question_too_long", status: "error" });
+  await model.update({ question: "x", stream_id: "", status: "connecting" });
+  await model.update({ error: "too long", error_code: "question_too_long", status: "error" });
   const { state, detail } = reading.standing;
   assert.deepEqual([state, detail], ["error", { code: "question_too_long", message: "too long" }]);
 });
@@ -259,19 +264,29 @@ test("where the page cannot reach the server, the kernel's text is shown", async
   server.script.push(...[1, 2].map(() => (/** @type {any} */ response) => response.destroy()));
   const { model, reading, stands } = linked(t, { base_url: origin(server) });
   model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t" });
-  model.update({ stream_id: STREAM });
+  await model.update({ stream_id: STREAM });
   await stands("interrupted");
-  model.update({ text: TEXT, status: "done" });
+  await model.update({ text: TEXT, status: "done" });
   assert.deepEqual([reading.text, reading.standing.state], [TEXT, "done"]);
+});
+
+test("a host that sets one trait after the other shows the text with its end", async (t) => {
+  const { model, reading } = linked(t, { base_url: "http://127.0.0.1:1" });
+  const ends = [];
+  reading.listen({ standing: ({ state }) => ends.push([state, reading.text]) }, t.signal);
+  await model.updateEach({ status: "connecting", question: "x" });
+  await model.updateEach({ status: "done", text: TEXT });
+  assert.deepEqual(ends.at(-1), ["done", TEXT]);
+  assert.equal(ends.filter(([state]) => state === "done").length, 1, "and only once");
 });
 
 test("while the page reads, the kernel's end changes nothing", async (t) => {
   const server = await LogServer.start(t);
   const { model, reading, stands } = linked(t, { base_url: origin(server) });
   model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t" });
-  model.update({ stream_id: STREAM });
+  await model.update({ stream_id: STREAM });
   await stands("open");
-  model.update({ text: "the whole text", status: "done" });
+  await model.update({ text: "the whole text", status: "done" });
   assert.deepEqual([reading.text, reading.standing.state], ["", "open"]);
 });
 
@@ -279,7 +294,7 @@ test("cut drops the page's connection too", async (t) => {
   const server = await LogServer.start(t);
   const { model, reading, stands } = linked(t, { base_url: origin(server) });
   model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t" });
-  model.update({ stream_id: STREAM });
+  await model.update({ stream_id: STREAM });
   await stands("open");
   server.append("delta", { text: PIECES[0] });
   model.say("msg:custom", { type: "cut" });
@@ -294,7 +309,7 @@ test("the end of the model ends all listening and reading", async (t) => {
   const server = await LogServer.start(t);
   const { model, end, stands } = linked(t, { base_url: origin(server) });
   model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t" });
-  model.update({ stream_id: STREAM });
+  await model.update({ stream_id: STREAM });
   await stands("open");
   end.abort();
   assert.equal(model.listening, 0);
@@ -329,22 +344,22 @@ const said = ({ standing }, lang = "en") =>
 
 test("a page of Jupyter that says nothing of its server asks the kernel, whose whole text is as good", async (t) => {
   const { model, reading, ladder, carried } = linked(t, { in_jupyter: true });
-  model.update({ question: "hi", status: "connecting" });
-  model.update({ stream_id: STREAM });
-  model.update({ status: "streaming" });
+  await model.update({ question: "hi", status: "connecting" });
+  await model.update({ stream_id: STREAM });
+  await model.update({ status: "streaming" });
   await ladder.find();
   assert.equal(said(reading), "Waiting for the kernel …");
   assert.deepEqual(
     carried.map(({ op }) => op),
     ["listen", "open"],
   );
-  model.update({ text: "the whole text", status: "done" });
+  await model.update({ text: "the whole text", status: "done" });
   assert.deepEqual([reading.standing.state, reading.text], ["done", "the whole text"]);
 });
 
 test("an end that came with the id is shown too", async (t) => {
   const { model, reading, ladder } = linked(t, { in_jupyter: true });
-  model.update({ stream_id: STREAM, question: "hi", text: "all of it", status: "done" });
+  await model.update({ stream_id: STREAM, question: "hi", text: "all of it", status: "done" });
   await ladder.find();
   assert.deepEqual([reading.standing.state, reading.text], ["done", "all of it"]);
 });
@@ -359,9 +374,9 @@ for (const [name, answer] of Object.entries({
     // Another way than server-sent events is refused as well.
     server.script = [answer, answer, answer];
     const { model, reading, stands } = linked(t, { in_jupyter: true }, `${origin(server)}/`);
-    model.update({ stream_id: STREAM, question: "hi", status: "streaming" });
+    await model.update({ stream_id: STREAM, question: "hi", status: "streaming" });
     await stands("error");
-    model.update({ text: TEXT, status: "done" });
+    await model.update({ text: TEXT, status: "done" });
     assert.deepEqual([reading.standing.state, reading.text], ["done", TEXT]);
   });
 
@@ -381,7 +396,7 @@ test("without a ticket and a kernel nobody waits", (t) => {
 test("the late end of the run before does not overwrite the question that is asked", async (t) => {
   const server = await LogServer.start(t);
   const { model, link, reading, stands } = linked(t, { in_jupyter: true }, `${origin(server)}/`);
-  model.update({ stream_id: STREAM, question: "A", status: "streaming" });
+  await model.update({ stream_id: STREAM, question: "A", status: "streaming" });
   await stands("open");
   /** @type {import("./log_server.js").Answer} */
   const busy = (response, { method }) =>
@@ -389,14 +404,14 @@ test("the late end of the run before does not overwrite the question that is ask
   server.script = [busy, busy];
   link.ask("B");
   await stands("waiting");
-  model.update({ status: "stopped", text: "A's text" });
+  await model.update({ status: "stopped", text: "A's text" });
   assert.deepEqual([reading.question, reading.standing.state, reading.text], ["B", "waiting", ""]);
 });
 
 test("nor the run that is read, until the kernel reads that too", async (t) => {
   const server = await LogServer.start(t);
   const { model, link, reading, stands } = linked(t, { in_jupyter: true }, `${origin(server)}/`);
-  model.update({ question: "A", status: "done", text: "A's text" });
+  await model.update({ question: "A", status: "done", text: "A's text" });
   const published = new Promise((resolve) => model.on("change:stream_id", resolve));
   link.ask("B");
   await published;
@@ -404,8 +419,8 @@ test("nor the run that is read, until the kernel reads that too", async (t) => {
   server.cut();
   await stands("error");
   assert.deepEqual([reading.question, reading.text], ["B", ""]);
-  model.update({ text: "", status: "connecting" });
-  model.update({ text: "B's text", status: "done" });
+  await model.update({ text: "", status: "connecting" });
+  await model.update({ text: "B's text", status: "done" });
   assert.deepEqual([reading.standing.state, reading.text], ["done", "B's text"]);
 });
 
@@ -413,7 +428,7 @@ test("a question to the kernel is shown while it waits for it", async (t) => {
   const server = await LogServer.start(t);
   const { model, link, reading, stands } = linked(t, { base_url: origin(server) });
   model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t" });
-  model.update({ stream_id: STREAM, question: "A", status: "streaming" });
+  await model.update({ stream_id: STREAM, question: "A", status: "streaming" });
   await stands("open");
   const ended = new Promise((resolve) => {
     server.script = [(response) => resolve(response.writeHead(204).end())];
@@ -424,10 +439,10 @@ test("a question to the kernel is shown while it waits for it", async (t) => {
   assert.equal(said(reading, "ar"), "بانتظار النواة …");
   await ended;
   assert.equal(server.visits.at(-1)?.method, "DELETE", "the answer to A is not wanted any more");
-  model.update({ status: "stopped", text: "A's text" });
+  await model.update({ status: "stopped", text: "A's text" });
   assert.deepEqual([reading.question, reading.text, reading.live], ["B", "", true]);
-  model.update({ stream_id: "", question: "B", text: "", status: "connecting" });
-  model.update({ error: "no", error_code: "rate_limited", status: "error" });
+  await model.update({ stream_id: "", question: "B", text: "", status: "connecting" });
+  await model.update({ error: "no", error_code: "rate_limited", status: "error" });
   assert.deepEqual(reading.standing.detail, { code: "rate_limited", message: "no" });
 });
 

@@ -31,8 +31,10 @@ function relayed(t) {
   const relay = new Relay((message) => !kernel.gone && said.push(message) > 0, "me", end.signal);
   /** @param {Message} message */
   const hear = (message) => relay.receive({ to: "me", stream_id: STREAM, ...message });
-  const read = () => {
-    const consumer = new Consumer(relay.transport(STREAM), { reconnectDelay: 0, signal: end.signal });
+  const read = (snapshot = false) => {
+    const transport = relay.transport(STREAM);
+    const place = { ...transport.place, snapshot };
+    const consumer = new Consumer({ ...transport, place }, { reconnectDelay: 0, signal: end.signal });
     let text = "";
     consumer.onDelta((delta) => {
       text += delta.text;
@@ -107,26 +109,83 @@ test("a wrong text is read again, then refused", async (t) => {
   assert.equal(await ended, "error");
 });
 
-test("what was pushed before anyone read it is read from its start", async (t) => {
+test("a run that is said to come is waited for, and read from its start", async (t) => {
   const { relay, said, hear, read } = relayed(t);
   relay.listen();
   relay.listen();
-  hear({ link: 0, head: HEAD, items: [HELLO, START, ...PIECES.slice(0, 3)], size: 10 });
+  hear({ link: -1, coming: true });
   const { text, ended } = read();
+  hear({ link: -1, head: HEAD, items: [HELLO, START, ...PIECES.slice(0, 3)], size: 10 });
   await settled();
   assert.equal(text(), PIECES.slice(0, 3).join(""));
-  hear({ link: 0, first: 5, items: [...PIECES.slice(3), doneAt(8)], size: 20, end: "ended" });
+  hear({ link: -1, first: 5, items: [...PIECES.slice(3), doneAt(8)], size: 20, end: "ended" });
   assert.equal(await ended, "done");
   assert.deepEqual(said, [{ type: "relay", to: "me", op: "listen" }]);
 });
 
-test("a push of another run replaces the one before, and is not taken for it", async (t) => {
+test("what came before anyone read it is kept", async (t) => {
   const { said, hear, read } = relayed(t);
-  hear({ link: 0, head: HEAD, items: [HELLO], size: 10 });
-  hear({ link: 0, stream_id: "f".repeat(32), head: HEAD, items: [], size: 10 });
-  hear({ link: 0, first: 2, items: ["of the first"], size: 10 });
+  hear({ link: -1, coming: true });
+  hear({ link: -1, head: HEAD, items: [HELLO, START, ...PIECES, doneAt(8)], size: 20, end: "ended" });
+  const { text, ended } = read();
+  assert.equal(await ended, "done");
+  assert.equal(text(), TEXT);
+  assert.deepEqual(said, []);
+});
+
+test("another run that comes replaces the one before, and is not taken for it", (t) => {
+  const { said, hear, read } = relayed(t);
+  hear({ link: -1, coming: true });
+  hear({ link: -2, stream_id: "f".repeat(32), coming: true });
+  hear({ link: -1, first: 2, items: ["of the first"], size: 10 });
   read();
-  assert.equal(said[0]?.op, "open");
+  assert.deepEqual(
+    said.map(({ op, link }) => [op, link]),
+    [
+      ["close", -1],
+      ["open", 1],
+    ],
+  );
+});
+
+test("a run that comes leaves the reader of the one before alone", async (t) => {
+  const { said, hear, read } = relayed(t);
+  hear({ link: -1, coming: true });
+  const { text, ended } = read();
+  hear({ link: -1, head: HEAD, items: [HELLO, START, ...PIECES.slice(0, 3)], size: 10 });
+  hear({ link: -2, stream_id: "f".repeat(32), coming: true });
+  hear({ link: -1, first: 5, items: [...PIECES.slice(3), doneAt(8)], size: 20, end: "ended" });
+  assert.equal(await ended, "done");
+  assert.equal(text(), TEXT);
+  assert.deepEqual(said, []);
+});
+
+test("a page that needs no run pushed lets go of what comes", (t) => {
+  const { relay, said, hear } = relayed(t);
+  relay.listen();
+  hear({ link: -1, coming: true });
+  relay.hush();
+  assert.deepEqual(
+    said.map(({ op, link }) => [op, link]),
+    [
+      ["listen", undefined],
+      ["hush", undefined],
+      ["close", -1],
+    ],
+  );
+});
+
+test("the text so far is one event, whatever came before it in the message", async (t) => {
+  const { hear, read } = relayed(t);
+  const { text, ended } = read(true);
+  const soFar = {
+    event: "delta",
+    data: JSON.stringify({ text: PIECES.slice(0, 3).join("") }),
+    id: `${STREAM}:4`,
+  };
+  hear({ link: 1, head: HEAD, items: [HELLO, soFar, ...PIECES.slice(3), doneAt(8)], size: 20, end: "ended" });
+  assert.equal(await ended, "done");
+  assert.equal(text(), TEXT);
 });
 
 test("what arrived is confirmed now and then", async (t) => {

@@ -10,7 +10,7 @@ import pytest
 from sse_widget import ConnectError, StreamClient
 from sse_widget.protocol.checksum import Checksum
 from sse_widget.protocol.events import Done, load
-from sse_widget.relay import MAX_PAGES, PUSHED, WINDOW_CHARS, Order, Relay
+from sse_widget.relay import MAX_PAGES, WINDOW_CHARS, Order, Relay
 
 PATIENCE_S = 20.0
 MIXED = "synthetic:tokens=60,rate=0,lang=mixed,seed=2"
@@ -140,23 +140,59 @@ async def test_it_waits_for_a_page_that_confirms_nothing(serve, page_of, gated):
     assert "".join(page.deltas(1).values()) == piece * 20
 
 
+async def test_the_text_so_far_keeps_its_number(serve, page_of):
+    served = await serve()
+    page = page_of(served)
+    stream_id = await served.start(model=MIXED)
+    await page.say(op="open", link=1, stream_id=stream_id)
+    await page.until(lambda: page.ends(1))
+    whole = page.deltas(1)
+    await page.say(op="open", link=2, stream_id=stream_id, snapshot=True)
+    await page.until(lambda: page.ends(2))
+    told = {int(item["id"].rpartition(":")[2]): item["data"] for item in page.sent(2, "delta")}
+    told = {seq: msgspec.json.decode(data)["text"] for seq, data in told.items()} or page.deltas(2)
+    assert list(told) == [max(whole)]
+    assert told[max(whole)] == "".join(whole.values())
+
+
 async def test_runs_are_pushed_to_pages_that_listen(serve, page_of):
     served = await serve()
     page = page_of(served)
-    await page.relay._push(await served.start(model=MIXED))
+    page.relay.push(await served.start(model=MIXED))
     assert page.heard == []
     for number in range(MAX_PAGES + 1):
         await page.say(op="listen", to=f"page {number}")
-    await page.relay._push(await served.start(model=MIXED))
-    await page.until(lambda: len(page.ends(PUSHED)) == MAX_PAGES)
+    stream_id = await served.start(model=MIXED)
+    page.relay.push(stream_id)
     assert {message["to"] for message in page.heard} == {f"page {number}" for number in range(1, MAX_PAGES + 1)}
+    assert all(message["coming"] and message["stream_id"] == stream_id for message in page.heard)
+    await page.until(lambda: sum("end" in message for message in page.heard) == MAX_PAGES)
+    assert len({message["link"] for message in page.heard}) == MAX_PAGES
+    assert all(message["link"] < 0 for message in page.heard), "no number that a page could choose"
     for number in range(1, MAX_PAGES + 1):
         await page.say(op="hush", to=f"page {number}")
     heard = len(page.heard)
-    await page.relay._push(await served.start(model=MIXED))
+    page.relay.push(await served.start(model=MIXED))
     await page.say(op="open", link=1, stream_id=await served.start(model=MIXED))
     await page.until(lambda: page.ends(1))
     assert all(message["to"] == "me" for message in page.heard[heard:])
+
+
+async def test_the_next_run_that_is_pushed_ends_the_one_before(serve, page_of, gated):
+    source = gated()
+    served = await serve(sources={"gated": source})
+    page = page_of(served)
+    await page.say(op="listen")
+    page.relay.push(await served.start(model="gated", chunk_tokens=1))
+    first = page.heard[0]["link"]
+    source.say("one ")
+    await page.until(lambda: page.deltas(first))
+    page.relay.push(await served.start(model=MIXED))
+    source.say("two ")
+    source.finish()
+    second = page.heard[-1]["link"]
+    await page.until(lambda: page.ends(second))
+    assert list(page.deltas(first).values()) == ["one "]
 
 
 async def test_a_page_that_leaves_hears_no_more(serve, page_of, gated):

@@ -15,6 +15,7 @@ import { CONTENT_TYPE, eventId, parseEventId, TEXT } from "../protocol/events.js
  * @property {string} to
  * @property {string} [stream_id]
  * @property {number} [link]
+ * @property {boolean} [coming] what follows on this link is a run that the kernel sends unasked
  * @property {Partial<import("../protocol/actions.js").Head> & {status: number}} [head]
  * @property {number} [first]
  * @property {(string | Sent)[]} [items]
@@ -28,7 +29,6 @@ import { CONTENT_TYPE, eventId, parseEventId, TEXT } from "../protocol/events.js
 
 /** After so much text, the kernel is told that it arrived: it goes 16 times as far ahead. */
 export const ACK_EVERY = 64 * 1024;
-const PUSHED = 0;
 
 /** One page's end of the comm. The kernel pushes every new run to pages that listen, so that none must ask while it is busy. */
 export class Relay {
@@ -37,8 +37,10 @@ export class Relay {
   #links = 0;
   #asked = 0;
   #listening = false;
-  /** @type {Map<number, Flow>} by link; what was pushed and nobody has taken yet has none */
+  /** @type {Map<number, Flow>} by link */
   #flows = new Map();
+  /** The link of what was pushed last. */
+  #pushed = 0;
   /** @type {Map<number, (answer: Carried | null) => void>} */
   #answers = new Map();
 
@@ -60,6 +62,7 @@ export class Relay {
     if (!this.#listening) return;
     this.#listening = false;
     this.#say({ op: "hush" });
+    this.#forget(this.#pushed);
   }
 
   /** Tells the kernel that this page goes: what is under way to it is for nobody. */
@@ -77,10 +80,8 @@ export class Relay {
       this.#answers.get(ask)?.(message);
       this.#answers.delete(ask);
     } else if (link !== undefined) {
-      if (link === PUSHED && message.head)
-        this.#flows.set(PUSHED, new Flow(streamId, this.#acknowledge(PUSHED)));
-      const flow = this.#flows.get(link);
-      if (flow?.streamId === streamId) flow.take(message);
+      if (message.coming) this.#expect(link, streamId);
+      this.#flows.get(link)?.take(message);
     }
   }
 
@@ -115,9 +116,10 @@ export class Relay {
 
   /** @param {Opening} opening @param {Sink} sink */
   #open({ streamId, after, snapshot, heartbeatS }, sink) {
-    const pushed = this.#flows.get(PUSHED);
+    const pushed = this.#flows.get(this.#pushed);
     if (pushed && pushed.streamId === streamId && after === 0 && pushed.claim(sink)) {
-      return () => this.#drop(PUSHED);
+      const link = this.#pushed;
+      return () => this.#drop(link);
     }
     this.#links += 1;
     const link = this.#links;
@@ -134,6 +136,18 @@ export class Relay {
     });
     if (!said) flow.take({ to: this.#to, head: { status: 404, code: "kernel_gone" } });
     return () => this.#drop(link);
+  }
+
+  /** @param {number} link @param {string} streamId */
+  #expect(link, streamId) {
+    this.#forget(this.#pushed);
+    this.#pushed = link;
+    this.#flows.set(link, new Flow(streamId, this.#acknowledge(link)));
+  }
+
+  /** Lets go of what was pushed, if nobody has taken it. @param {number} link */
+  #forget(link) {
+    if (this.#flows.get(link)?.free) this.#drop(link);
   }
 
   /** @param {number} link */
@@ -193,6 +207,11 @@ class Flow {
   constructor(streamId, acknowledge) {
     this.streamId = streamId;
     this.#acknowledge = acknowledge;
+  }
+
+  /** Whether nobody has taken it. */
+  get free() {
+    return this.#sink === null;
   }
 
   /** Whether it was free; what was kept is handed over after this returned. @param {Sink} sink */
