@@ -46,7 +46,7 @@ _STATIC = Path(__file__).parent / "static"
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a page asks for; which fields count depends on `op`. Pages number links from 1 up, pushes go from -1 down."""
+    """What a page asks for; which fields count depends on `op`. Pages number links from 1 up, pushes from -1 down."""
 
     op: str
     to: str

@@ -73,8 +73,18 @@ export class KernelLink {
       queueMicrotask(() => {
         if (!signal.aborted) hear();
       });
-    listen(model, "change:stream_id", whole(() => this.#onStream()), signal);
-    listen(model, "change:status", whole(() => this.#onStatus()), signal);
+    listen(
+      model,
+      "change:stream_id",
+      whole(() => this.#onStream()),
+      signal,
+    );
+    listen(
+      model,
+      "change:status",
+      whole(() => this.#onStatus()),
+      signal,
+    );
     for (const named of ["node", "base_url", "route", "transport"])
       listen(model, `change:${named}`, () => this.#look(), signal);
     listen(model, "comm_live_update", () => this.#onComm(), signal);
