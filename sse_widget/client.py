@@ -19,7 +19,16 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from sse_widget.connection import EXCHANGE_TIMEOUT_S, Broken, Connection
-from sse_widget.endpoint import Endpoint, Request, checked_base, checked_token, has_key, is_own_chat, joined, origin
+from sse_widget.endpoint import (
+    Endpoint,
+    Request,
+    checked_base,
+    checked_origin,
+    checked_token,
+    has_key,
+    is_own_chat,
+    joined,
+)
 from sse_widget.errors import ConnectError, WrongContentType
 from sse_widget.pool import Pool
 from sse_widget.protocol.actions import SessionConfig
@@ -134,7 +143,7 @@ class StreamClient:
         Raises ConnectError when the URL can be none.
         """
         request = Request(method.upper(), joined(f"{self.url}/", url), dict(headers or {}), content)
-        at_home = origin(request.url) == origin(self.url)
+        at_home = checked_origin(request.url) == checked_origin(self.url)
         logged = at_home and is_own_chat(request.url)
         repeatable = request.method == "GET"
         own = self._own if at_home else {}

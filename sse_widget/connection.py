@@ -9,16 +9,15 @@ import time
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
-from sse_widget.errors import ConnectError, LimitExceeded, RemoteError, SSEWidgetError
+from sse_widget.endpoint import plain
+from sse_widget.errors import ConnectError, RemoteError, SSEWidgetError
 from sse_widget.pool import Pool
 from sse_widget.protocol.actions import Head
-from sse_widget.protocol.events import CONTENT_TYPE
-from sse_widget.protocol.sse import Parser
+from sse_widget.refusal import media_type, read_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,15 +40,6 @@ class Broken(ConnectError):
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
-
-
-class _Refusal(msgspec.Struct):
-    """An `error` event's data, or a problem document (RFC 9457) with `code` as extension."""
-
-    message: str = ""
-    code: str = ""
-    detail: str = ""
-    title: str = ""
 
 
 class Connection:
@@ -87,7 +77,7 @@ class Connection:
             await self._read_into(body)
         finally:
             await self.close()
-        return _media_type(head.content_type), bytes(body)
+        return media_type(head.content_type), bytes(body)
 
     async def read(self) -> bytes:
         """Return the next bytes as they arrived; empty at the end of the body."""
@@ -127,8 +117,8 @@ class Connection:
         body = bytearray()
         with suppress(Broken):  # what has arrived is read, and the status stands anyway
             await self._read_into(body)
-        said = _said(head.content_type, bytes(body))
-        return msgspec.structs.replace(head, code=said.code, message=said.message or said.detail or said.title)
+        said = read_refusal(head.content_type, bytes(body))
+        return msgspec.structs.replace(head, code=said.code, message=said.message)
 
     async def _read_into(self, body: bytearray) -> None:
         while len(body) < MAX_REFUSAL_BYTES and (chunk := await self.read()):
@@ -164,35 +154,11 @@ def _head(response: httpx.Response) -> Head:
     )
 
 
-def _media_type(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
-
-
-def _said(content_type: str, body: bytes) -> _Refusal:
-    kind = _media_type(content_type)
-    try:
-        if kind == CONTENT_TYPE:
-            # The blank line, for an event that was cut at its end.
-            errors = (event.data for event in Parser().feed(body + b"\n\n") if event.event == "error")
-            return msgspec.json.decode(next(errors, "{}"), type=_Refusal)
-        if kind.endswith("json"):
-            return msgspec.json.decode(body, type=_Refusal)
-    except (msgspec.DecodeError, UnicodeDecodeError, LimitExceeded):
-        pass
-    return _Refusal()
-
-
 @contextmanager
 def _translated(url: str, reason: str) -> Iterator[None]:
     try:
         yield
     except _FINAL as error:
-        raise ConnectError(f"cannot use {_plain(url)}: {error}") from error
+        raise ConnectError(f"cannot use {plain(url)}: {error}") from error
     except httpx.HTTPError as error:
-        raise Broken(f"{_plain(url)}: {str(error) or type(error).__name__}", reason) from error
-
-
-def _plain(url: str) -> str:
-    """The URL without query and user, which may hold secrets."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise Broken(f"{plain(url)}: {str(error) or type(error).__name__}", reason) from error

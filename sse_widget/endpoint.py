@@ -75,7 +75,7 @@ class Endpoint:
 
 def checked_base(url: str) -> str:
     """Return a server's base URL without the slash at its end. Raises ConnectError when it cannot be one."""
-    origin(url)
+    checked_origin(url)
     if {"?", "#"} & set(url):
         raise ConnectError(f"the server's URL {_shown(url)} must end with its path; a token goes into token=")
     return url.rstrip("/")
@@ -99,7 +99,7 @@ def joined(base: str, url: str) -> str:
         raise ConnectError(f"the URL {_shown(url)} cannot be used: {error}") from error
 
 
-def origin(url: str) -> tuple[str, str, int]:
+def checked_origin(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port (RFC 6454, 4). Raises ConnectError when the URL is not of http or https."""
     mend = "write it like http://127.0.0.1:8765"
     try:
@@ -112,6 +112,17 @@ def origin(url: str) -> tuple[str, str, int]:
     if not host or port == 0:
         raise ConnectError(f"the URL {_shown(url)} has no {'port to connect to' if host else 'host'}; {mend}")
     return parts.scheme, host, port or _PORTS[parts.scheme]
+
+
+def origin_of(url: str) -> str:
+    """Return scheme and authority of a URL that was checked, as they are written there, without a user."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def plain(url: str) -> str:
+    """Return a URL that was checked without user and query, which may hold secrets; empty stays empty."""
+    return origin_of(url) + urlsplit(url).path if url else ""
 
 
 def is_own_chat(url: str) -> bool:
@@ -127,7 +138,7 @@ def has_key(request: Request) -> bool:
 
 
 def _shown(url: str) -> str:
-    """The URL without query and user, which may hold secrets."""
+    """The same of what may be no URL at all."""
     before, _, after = url.partition("?")[0].rpartition("@")
     scheme = before.partition("://")[0] + "://" if "://" in before else ""
     return repr(scheme + after)

@@ -21,8 +21,7 @@ from sse_widget.diagnosis.progress import Progress, teller
 from sse_widget.diagnosis.report import Finding, Report
 from sse_widget.diagnosis.target import IDLE_S, MOST_IDLE_S, Order, completed
 from sse_widget.diagnosis.verdicts import judge
-from sse_widget.endpoint import checked_token
-from sse_widget.endpoint import origin as checked_origin
+from sse_widget.endpoint import checked_origin, checked_token
 from sse_widget.loop import submit
 
 if TYPE_CHECKING:

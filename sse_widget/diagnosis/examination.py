@@ -10,9 +10,9 @@ import msgspec
 
 from sse_widget.diagnosis.observations import Failure, Observed
 from sse_widget.diagnosis.probes import page, streams, wire
-from sse_widget.diagnosis.probes.exchange import Exchange, Failed, origin_of, proxy_of, shown
+from sse_widget.diagnosis.probes.exchange import Exchange, Failed, proxy_of
 from sse_widget.diagnosis.target import Run, as_object, base_of, is_own, kind_of, run_of
-from sse_widget.endpoint import origin as checked_origin
+from sse_widget.endpoint import checked_origin, origin_of, plain
 
 if TYPE_CHECKING:
     import ssl
@@ -41,7 +41,7 @@ class Examination:
 
     def __init__(self, order: Order, tls: ssl.SSLContext, tell: Callable[[], None]) -> None:
         self.order = order
-        self.seen = Observed(shown(order.url), in_notebook=order.in_notebook, has_token=bool(order.token))
+        self.seen = Observed(plain(order.url), in_notebook=order.in_notebook, has_token=bool(order.token))
         self.doing: dict[str, None] = {}
         self._tls = tls
         self._tell = tell

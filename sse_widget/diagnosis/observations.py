@@ -103,19 +103,17 @@ class Hop(msgspec.Struct, frozen=True):
 class Drip(msgspec.Struct, frozen=True):
     """A stream whose pace the server knows: when each delta arrived, against the `written_s` that it took to write.
 
-    `reads` are the arrivals of bytes, which are there also when the body cannot be decoded. `rate` is deltas a second.
+    `reads` are the arrivals of bytes, which are there also when the body cannot be decoded.
     """
 
     method: str
     compressible: bool
-    rate: float = 10.0
     head: Head | None = None
     deltas: tuple[float, ...] = ()
     reads: tuple[float, ...] = ()
     written_s: float = 0.0
     ended: bool = False
     failure: Failure | None = None
-    ids: bool = False
 
 
 class Beats(msgspec.Struct, frozen=True):
@@ -171,7 +169,6 @@ class Cors(msgspec.Struct, frozen=True):
     """What a page of another origin would be told."""
 
     origin: str
-    method: str = "POST"
     asked_headers: tuple[str, ...] = ()
     preflight: Head | None = None
     simple: Head | None = None
@@ -201,11 +198,6 @@ class Observed(msgspec.Struct, frozen=True):
     socket: Socket | None = None
     cors: Cors | None = None
     interrupted: bool = False
-
-    @property
-    def streamed(self) -> Head | None:
-        """The head of the first stream that was opened."""
-        return next((drip.head for drip in self.drips if drip.head is not None), None)
 
     @property
     def heads(self) -> tuple[Head, ...]:

@@ -16,7 +16,7 @@ import pytest
 
 import sse_widget as sw
 from rig import faults
-from rig.nginx import nginx, proxy
+from rig.nginx import nginx, proxy, unused_port
 from rig.serving import PATIENCE_S
 from sse_widget import hosting
 from sse_widget.diagnosis import Order, examined
@@ -93,7 +93,7 @@ def test_the_command_prints_a_report_and_exits_with_0(server_process):
 
 
 def test_the_command_speaks_json_and_arabic():
-    done = ran(f"http://127.0.0.1:{faults.dead_port()}", "--json", "--lang", "ar")
+    done = ran(f"http://127.0.0.1:{unused_port()}", "--json", "--lang", "ar")
     said = json.loads(done.stdout)
     assert (done.returncode, said["ok"], said["reached"], said["lang"]) == (3, False, False, "ar")
     assert said["culprit"] == "connection"
@@ -103,7 +103,7 @@ def test_the_command_speaks_json_and_arabic():
 
 
 def test_nothing_listening_is_status_3():
-    done = ran(f"http://127.0.0.1:{faults.dead_port()}", LANG="ar_EG.UTF-8")
+    done = ran(f"http://127.0.0.1:{unused_port()}", LANG="ar_EG.UTF-8")
     assert done.returncode == 3
     assert "لا شيء يستمع" in done.stdout
     assert "sse-server --host 127.0.0.1" in done.stdout

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 from rig.nginx import proxy
 
 SOCKET_PATH = "/api/v1/stream/ws"
@@ -31,9 +29,3 @@ def packing(upstream: str, *lines: str, types: str = "text/event-stream") -> str
 def idling(upstream: str, limit: str) -> str:
     """Silent connections are cut."""
     return proxy(upstream, f"proxy_read_timeout {limit};")
-
-
-def dead_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]

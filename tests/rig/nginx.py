@@ -51,8 +51,7 @@ def nginx(folder: Path, block: str, *, listen: str = "", scheme: str = "http") -
 
     `listen` is what follows the port, as " ssl http2". Its files lie in a folder of their own inside `folder`.
     """
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = unused_port()
     own = folder / f"nginx-{port}"
     own.mkdir()
     config = own / "nginx.conf"
@@ -64,6 +63,12 @@ def nginx(folder: Path, block: str, *, listen: str = "", scheme: str = "http") -
         yield f"{scheme}://127.0.0.1:{port}"
     finally:
         running.end()
+
+
+def unused_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 def until_listening(port: int) -> None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from rig import faults
-from rig.nginx import nginx, proxy
+from rig.nginx import nginx, proxy, unused_port
 from rig.process import ServerProcess
 from sse_widget.diagnosis import Order, examined
 
@@ -26,7 +26,7 @@ STAGES = {
     "content type": (lambda url: proxy(url, faults.RETYPE), PAGE, ["content_type"]),
     "cors": (faults.healthy, FOREIGN_PAGE, ["cors"]),
     "websocket": (lambda url: proxy(url, websocket=False), PAGE, ["websocket"]),
-    "dead": (lambda _: proxy(f"http://127.0.0.1:{faults.dead_port()}"), PAGE, ["upstream"]),
+    "dead": (lambda _: proxy(f"http://127.0.0.1:{unused_port()}"), PAGE, ["upstream"]),
     "buffering, stripped": (lambda url: faults.buffering(url, faults.STRIP), PAGE, ["buffering", "resume"]),
     "content type, gzip": (
         lambda url: faults.packing(url, faults.RETYPE, types="*"),

@@ -77,7 +77,7 @@ HEALTHY = Observed(
     silence=Silence(45.0, 45.0, spoke=True, granted_s=300.0, status=200),
     resume=Resume(5, 5, 5, whole=True),
     socket=Socket(head(101), 0.03, 0.01),
-    cors=Cors(PAGE, "POST", ("content-type", "idempotency-key"), head(204, *ALLOWED), head(200, *STREAM, *ALLOWED)),
+    cors=Cors(PAGE, ("content-type", "idempotency-key"), head(204, *ALLOWED), head(200, *STREAM, *ALLOWED)),
 )
 
 

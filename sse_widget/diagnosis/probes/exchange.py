@@ -6,17 +6,18 @@ import asyncio
 import zlib
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import msgspec
 
 from sse_widget.diagnosis.observations import Failure, Head, Hop
-from sse_widget.endpoint import is_loopback
+from sse_widget.endpoint import is_loopback, origin_of, plain
 from sse_widget.errors import LimitExceeded
 from sse_widget.protocol.events import CONTENT_TYPE
 from sse_widget.protocol.sse import Parser
+from sse_widget.refusal import read_refusal
 
 if TYPE_CHECKING:
     import ssl
@@ -82,8 +83,7 @@ class Opened:
                     body += chunk
                     if len(body) > _BODY_BYTES:
                         break
-        code, message = _said(self.head, body)
-        return msgspec.structs.replace(self.head, code=code, message=message), body
+        return explained(self.head, body), body
 
     def _events(self, chunk: bytes) -> list[Event]:
         if not self.decoded:
@@ -167,7 +167,7 @@ class Exchange:
             if head.status not in _REDIRECTS:
                 return tuple(hops), False, head, body
             location = _joined(url, head.get("location"))
-            hops.append(Hop(shown(url), head.status, shown(location)))
+            hops.append(Hop(plain(url), head.status, plain(location)))
             if not location:
                 return tuple(hops), False, head, body
             if location in visited or len(hops) >= MOST_REDIRECTS:
@@ -179,6 +179,14 @@ class Exchange:
 def trusted() -> ssl.SSLContext:
     """Return a context with the authorities that our clients trust (SSL_CERT_FILE names others); takes up to 0.3 s."""
     return httpx.create_ssl_context()
+
+
+def explained(head: Head, body: bytes) -> Head:
+    """Return the head of an answer with what its body says, if it refuses."""
+    if head.status < 400:
+        return head
+    said = read_refusal(head.media_type, body)
+    return msgspec.structs.replace(head, code=said.code, message=said.message[:_SAID_CHARS])
 
 
 def failure_of(error: Exception, after_s: float) -> Failure:
@@ -209,18 +217,6 @@ def proxy_of(url: str) -> str:
     return f"{parts.scheme.upper()}_PROXY" if parts.scheme in found else "ALL_PROXY" if "all" in found else ""
 
 
-def origin_of(url: str) -> str:
-    """Return scheme and authority."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
-def shown(url: str) -> str:
-    """Return the URL without user and query, which may hold secrets."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
 def _joined(url: str, location: str) -> str:
     try:
         target = urljoin(url, location) if location else ""
@@ -231,32 +227,5 @@ def _joined(url: str, location: str) -> str:
 
 def _head(response: httpx.Response, after_s: float) -> Head:
     headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
-    url = shown(str(response.request.url))
+    url = plain(str(response.request.url))
     return Head(url, response.status_code, headers, response.request.method, after_s)
-
-
-class _Refusal(msgspec.Struct):
-    """An `error` event's data, or problem details (RFC 9457); OpenAI's servers nest an error object."""
-
-    code: str = ""
-    message: str = ""
-    detail: str = ""
-    error: Any = None
-
-
-def _said(head: Head, body: bytes) -> tuple[str, str]:
-    """Return code and message of a refusal; of a foreign one the words of its body, if it has plain ones."""
-    if head.status < 400:
-        return "", ""
-    try:
-        if head.media_type == CONTENT_TYPE:
-            events = (event.data for event in Parser().feed(body + b"\n\n") if event.event == "error")
-            said = msgspec.json.decode(next(events, "{}"), type=_Refusal)
-        elif head.media_type.endswith("json"):
-            said = msgspec.json.decode(body, type=_Refusal)
-        else:
-            return "", ""
-    except (msgspec.DecodeError, UnicodeDecodeError, LimitExceeded):
-        return "", ""
-    nested = said.error.get("message", "") if isinstance(said.error, dict) else said.error
-    return said.code, str(said.message or said.detail or nested or "")[:_SAID_CHARS]

@@ -11,7 +11,8 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketError, websocket_connect
 
 from sse_widget.diagnosis.observations import Cors, Failure, Head, Socket
-from sse_widget.diagnosis.probes.exchange import Failed, shown
+from sse_widget.diagnosis.probes.exchange import Failed, explained
+from sse_widget.endpoint import plain
 
 if TYPE_CHECKING:
     import ssl
@@ -44,11 +45,11 @@ async def socket(url: str, headers: Mapping[str, str], tls: ssl.SSLContext) -> S
     except HTTPClientError as error:
         if error.code == _NO_ANSWER:
             return Socket(failure=Failure("cut", error.message), origin=origin)
-        return Socket(_refusal(error, shown(url)), origin=origin)
+        return Socket(_refusal(error, plain(url)), origin=origin)
     except (WebSocketError, StreamClosedError, OSError) as error:
         return Socket(failure=Failure("cut", str(error) or type(error).__name__), origin=origin)
     opened_s = loop.time() - began_s
-    head = Head(shown(url), 101, _lowered(connection.headers), after_s=opened_s)
+    head = Head(plain(url), 101, _lowered(connection.headers), after_s=opened_s)
     try:
         pong_s = await _pong(connection, "doctor")
     finally:
@@ -92,23 +93,16 @@ async def cors(exchange: Exchange, origin: str, ask_url: str, read_url: str, *, 
             async with exchange.opened("GET", read_url, headers={"Origin": origin}, anonymous=own) as answer:
                 simple = answer.head
     except Failed as error:
-        return Cors(origin, "POST", asked, preflight, simple, error.failure)
-    return Cors(origin, "POST", asked, preflight, simple)
+        return Cors(origin, asked, preflight, simple, error.failure)
+    return Cors(origin, asked, preflight, simple)
 
 
 def _refusal(error: HTTPClientError, url: str) -> Head:
     """The head of an answer that is no 101."""
     response = error.response
-    headers = () if response is None else _lowered(response.headers)
-    head = Head(url, error.code, headers)
-    if response is None or not head.media_type.endswith("json"):
-        return head
-    try:
-        said = msgspec.json.decode(response.body or b"{}", type=dict[str, object])
-    except msgspec.DecodeError:
-        return head
-    message = str(said.get("detail") or said.get("message") or "")
-    return msgspec.structs.replace(head, code=str(said.get("code", "")), message=message)
+    if response is None:
+        return Head(url, error.code)
+    return explained(Head(url, error.code, _lowered(response.headers)), response.body or b"")
 
 
 def _lowered(headers: HTTPHeaders | None) -> tuple[tuple[str, str], ...]:

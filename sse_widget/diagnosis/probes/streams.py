@@ -45,14 +45,12 @@ class Watch:
         self.written_s = 0.0
         self.heartbeat_s = 0.0
         self.ended = False
-        self.ids = False
 
     def take(self, at_s: float, events: list[Event]) -> None:
         """Note one read."""
         self.reads.append(at_s)
         self.heartbeat_s = _granted_s(events) or self.heartbeat_s
         for event in events:
-            self.ids = self.ids or bool(event.id)
             match event.event:
                 case "delta" | "message":
                     self.deltas.append(at_s)
@@ -96,14 +94,12 @@ async def drip(  # noqa: PLR0913 - settings, each by its name
     return Drip(
         method,
         compressible,
-        RATE,
         head,
         tuple(watch.deltas),
         tuple(watch.reads),
         watch.written_s or (ordered_s if head is not None and head.status == 200 else 0.0),
         watch.ended,
         failure,
-        watch.ids,
     )
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sse_widget.diagnosis.judgement import Judgement, fault, ok, skipped, warning
-from sse_widget.endpoint import is_loopback
+from sse_widget.endpoint import is_loopback, origin_of
 
 if TYPE_CHECKING:
     from sse_widget.diagnosis.observations import Certificate, Dial, Network, Observed
@@ -115,18 +114,13 @@ def redirects(seen: Observed) -> Judgement:
             return fault("redirects.downgrade", url=hop.url, location=hop.location)
     if seen.redirects:
         last = seen.redirects[-1]
-        return warning("redirects.some", chain=chain, status=last.status, location=_origin(last.location))
+        return warning("redirects.some", chain=chain, status=last.status, location=origin_of(last.location))
     return ok("redirects.none")
 
 
 def unprobed(probe: str, seen: Observed) -> Judgement:
     """What could not be asked, because the examination was interrupted or did not come so far."""
     return skipped(probe, "interrupted" if seen.interrupted else "unreached")
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _listed(dials: list[Dial]) -> str:

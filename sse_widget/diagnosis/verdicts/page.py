@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sse_widget.diagnosis import software
 from sse_widget.diagnosis.judgement import Judgement, fault, ok, skipped, warning
 from sse_widget.diagnosis.verdicts.network import unprobed
+from sse_widget.endpoint import origin_of
 
 if TYPE_CHECKING:
     from sse_widget.diagnosis.observations import Cors, Head, Observed
@@ -56,7 +57,7 @@ def cors(seen: Observed) -> Judgement:
     found = seen.cors
     if found.failure is not None:
         return fault("cors.failed", origin=found.origin, detail=found.failure.detail)
-    if _origin_of(seen) == found.origin:
+    if origin_of(seen.url) == found.origin:
         return ok("cors.same", origin=found.origin)
     for head in (found.preflight, found.simple):
         if head is not None and (problem := _refusal(head, found)) is not None:
@@ -88,11 +89,6 @@ def _refusal(head: Head, found: Cors) -> Judgement | None:
     if missing:
         return fault("cors.headers", "cors", missing=", ".join(missing), **figures)
     return None
-
-
-def _origin_of(seen: Observed) -> str:
-    scheme, _, rest = seen.url.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}"
 
 
 def connections(seen: Observed) -> Judgement:
