@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sse_widget.magic import load_ipython_extension as load_ipython_extension
     from sse_widget.shown import Shown as Shown
     from sse_widget.widget import StreamWidget as StreamWidget
+    from sse_widget.writer import Writer as Writer
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ _MODULES = {
     "Stopped": "errors",
     "StreamClient": "client",
     "StreamWidget": "widget",
+    "Writer": "writer",
     "WrongContentType": "errors",
     "doctor": "diagnosis",
     "load_ipython_extension": "magic",

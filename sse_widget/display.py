@@ -27,13 +27,14 @@ def show(
 ) -> Shown: ...
 def show(
     source: object = None, *, question: str = "", url: str | None = None, token: str | None = None, **options: Any
-) -> Shown:
+) -> Shown | Writer:
     """Display a widget that shows what an iterator yields, and return at once; `await` or `.wait()` gives the Answer.
 
     `source` is an iterator, iterable or generator, synchronous or not, a context manager or an awaitable of one, of
     str or of chunks of OpenAI (chat.completions, responses), Anthropic (text_stream, events) or LangChain; also a
     TextIteratorStreamer of transformers. Without one, the text is written: `with sw.show() as out: out.write("…")`.
-    Raises TypeError when it is nothing of the kind; a chunk that is not known ends the text as an error.
+    Raises TypeError when it is nothing of the kind; a chunk that is not known ends the text as an error. RuntimeError
+    when 24 texts are being written already, and none of them was closed.
 
     Who iterates: a synchronous source is read by a thread of its own, in a copy of the caller's context, so it may
     block, and goes on while other cells run; nothing else may iterate it. An asynchronous one is read on the event
@@ -41,7 +42,7 @@ def show(
     goes on whenever that loop is free, so `await` it, or return from the cell; a cell that blocks holds it up, and
     `wait()` refuses there. In a script without a loop it is read on a loop in the background: call `wait()`, since
     the end of the script is the end of everything. Tokens go to the server over HTTP, none over the kernel's own
-    channels; 32 shows go on at once, further ones wait for their turn.
+    channels; 32 iterators are read at once, further ones wait for their turn.
 
     `question` stands above the text. `options` are `model`, a label; `max_tokens`, after which it stops; and traits of
     StreamWidget, as the knobs `chunk_tokens=1` or `preset="raw"`, or `lang="ar"`. `url` and `token` name a server as
@@ -56,14 +57,15 @@ def show(
         raise TypeError(
             f"sw.show knows no option {', '.join(unknown)}: it takes model, max_tokens and traits of StreamWidget"
         )
-    shown = Writer(source, question) if source is None else Shown(source, question)
+    writer = Writer(question) if source is None else None
+    shown = Shown(source, question) if writer is None else writer.run
     asked = {name: options.pop(name) for name in _OF_RUN & options.keys()}
     params = {name: value for name, value in asked.items() if value not in (None, "")}
     shown.widget = _ShowWidget(url=url, token=token, **{"ask_box": False, "question": question, **options})
     shown.widget.follow(shown, **{**shown.widget.params, **params})
     if get_ipython() is not None:
         display(shown.widget)  # type: ignore[no-untyped-call]
-    return shown
+    return shown if writer is None else writer
 
 
 class _ShowWidget(StreamWidget):

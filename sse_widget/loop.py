@@ -19,7 +19,7 @@ CLOSE_TIMEOUT_S = 2.0
 AWAKE_S = 0.5
 """How often whoever waits looks up: ipykernel (7.4) hears an interrupt only when its loop wakes."""
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # the garbage collector, which may strike anywhere, ends writers by `submit`
 _loop: asyncio.AbstractEventLoop | None = None
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sse_widget.widget import StreamWidget
 
 MOST_AT_ONCE = 32
-"""More shows than this wait for their turn: each has a run of the server, and some a thread."""
+"""More iterators than this wait for their turn: each has a run of the server, and some a thread."""
 
 KEEPALIVES = 3
 """So many empty batches fit into the silence after which the server gives a producer up."""
@@ -75,10 +75,8 @@ class Shown(Run):
     async def carry(self, answering: Coroutine[Any, Any, Answer]) -> None:
         """See Run."""
         try:
-            await super().carry(answering)
+            await super().carry(self._let_go(answering))
         finally:
-            self._feed.stop()
-            self._pull.halt()
             if self._has_slot:
                 _slots.release()
 
@@ -126,6 +124,14 @@ class Shown(Run):
 
     def _pull_of(self, source: Any) -> Pull:
         return LoopPull(source, self._feed, self.stop) if is_async(source) else ThreadPull(source, self._feed)
+
+    async def _let_go(self, answering: Coroutine[Any, Any, Answer]) -> Answer:
+        """By the time that whoever waits hears of the end, nothing more is taken."""
+        try:
+            return await answering
+        finally:
+            self._feed.stop()
+            self._pull.halt()
 
     async def _take_slot(self) -> None:
         acquiring = asyncio.ensure_future(_slots.acquire())

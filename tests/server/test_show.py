@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from sse_server.sources.push import PushSource
 from sse_widget import shown as shown_module
 from sse_widget import widget as widget_module
 from sse_widget.feed import BATCH_CHARS, HOLD_CHARS
+from sse_widget.writer import MOST_OPEN, Writer
 
 WORDS = [f"{number} كلمة " for number in range(300)]
 TEXT = "".join(WORDS)
@@ -370,6 +372,55 @@ async def test_a_writer_whose_server_is_gone_raises_that(serve):
     await until_left()
     with pytest.raises(sw.ConnectError):
         out.write("a")
+
+
+async def test_writers_that_stay_open_hold_up_nobody_and_too_many_are_refused_at_once(serve):
+    served = await serve()
+    writers = [sw.show(url=served.url) for _ in range(MOST_OPEN)]
+    assert await sw.show("another", url=served.url) == "another"
+    with pytest.raises(RuntimeError, match=r"24 texts .* out\.close\(\)"):
+        sw.show(url=served.url)
+    for end in (Writer.close, Writer.stop):
+        end(writers.pop(0))
+        writers.append(sw.show(url=served.url))
+    await served.client.delete(RUNS + await named(writers[0]))  # a reader's Stop
+    await writers.pop(0)
+    writers.pop(0)  # nobody holds it any more
+    writers += [sw.show(url=served.url), sw.show(url=served.url)]
+    with pytest.raises(RuntimeError, match="24 texts"):
+        sw.show(url=served.url)
+    for number, out in enumerate(writers):
+        with out:
+            out.write(str(number))
+    assert await asyncio.gather(*writers) == [str(number) for number in range(MOST_OPEN)]
+    await until_left()
+
+
+async def named(out):
+    """Return the id of the run, once the server has said it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not out.stream_id:  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.005)
+    return out.stream_id
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_writer_that_nobody_holds_any_more_is_no_success(serve, begun):
+    served = await serve()
+    out = sw.show(url=served.url)
+    if begun:
+        await named(out)
+    out.write(TEXT)
+    widget = out.widget
+    del out
+    gc.collect()
+    with pytest.raises(RuntimeError, match="never closed"):
+        await asyncio.to_thread(widget.wait, PATIENCE_S)
+    await until_left()
+    assert (widget.status, widget.text) == ("error", TEXT)
+    assert "never closed" in widget.error
+    events = await served.events("GET", RUNS + widget.stream_id)
+    assert (events[-1].event, text_of(events)) == ("error", TEXT)
 
 
 async def test_a_silent_iterator_is_kept_alive(serve):
