@@ -230,11 +230,29 @@ export class Clock {
     return new Promise((resolve) => this.#curious.push(() => resolve(null)));
   }
 
-  /** @param {number} ms */
+  /** Time passes, and each timer comes when it is due. @param {number} ms */
   advance(ms) {
+    const untilMs = this.#nowMs + ms;
+    for (let next = this.#next(untilMs); next; next = this.#next(untilMs)) {
+      const [id, { atMs, call }] = next;
+      this.#nowMs = Math.max(this.#nowMs, atMs);
+      this.timers.delete(id);
+      call();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  /** Nothing runs for a while, and what was due meanwhile comes late, once. @param {number} ms */
+  freeze(ms) {
     this.#nowMs += ms;
     for (const [id, { atMs, call }] of [...this.timers]) {
       if (atMs <= this.#nowMs && this.timers.delete(id)) call();
     }
+  }
+
+  /** @param {number} untilMs */
+  #next(untilMs) {
+    const due = [...this.timers].filter(([, { atMs }]) => atMs <= untilMs);
+    return due.sort(([, one], [, other]) => one.atMs - other.atMs)[0];
   }
 }

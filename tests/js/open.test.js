@@ -74,6 +74,26 @@ for (const [name, passes] of /** @type {const} */ ([
   });
 }
 
+for (const [ranMs, frozenMs] of /** @type {const} */ ([
+  [0, 2000],
+  [1000, 2000],
+  [1000, 2300],
+  [2900, 400],
+])) {
+  test(`a page that is frozen for ${frozenMs} ms, ${ranMs} ms after it asked, takes nothing for held back`, async (t) => {
+    const { proxy, whole } = await scene(t);
+    const clock = new Clock();
+    const told = follow(proxy.chatUrl, { body: ASK, ...clock });
+    const outcome = told.consumer.connect();
+    await proxy.asked(EVENTS);
+    clock.advance(ranMs);
+    clock.freeze(frozenMs);
+    assert.equal(await outcome, "done");
+    await whole(told);
+    assert.deepEqual([told.ways, told.consumer.transport], [[], "sse"]);
+  });
+}
+
 for (const [name, answer] of /** @type {const} */ ([
   ["a page that forbids", PAGE],
   ["a bad gateway", "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { headOf } from "../../sse_widget/js/protocol/actions.js";
+import { Patience, TICK_MS } from "../../sse_widget/js/protocol/patience.js";
 import { HELLO_MS, LATE_MS, Watch } from "../../sse_widget/js/protocol/watch.js";
 import { isForeign } from "../../sse_widget/js/protocol/ways.js";
 import { openingCall, orderCall } from "../../sse_widget/js/transport/call.js";
@@ -21,38 +22,87 @@ const delta = { event: "delta", data: "{}", id: "" };
 
 test("hello in time, then a beat and a half, and the network's time", () => {
   const watch = new Watch(1000);
-  assert.equal(watch.deadlineMs, 1000 + HELLO_MS);
-  assert.equal(watch.tick(1000 + HELLO_MS - 1), "");
-  assert.equal(watch.read([hello()], 1200), "");
-  assert.equal(watch.deadlineMs, 1200 + 32_000);
+  assert.equal(watch.deadlineMs, 1000 + TICK_MS);
+  assert.equal(watch.tick(1000 + TICK_MS), "");
+  assert.equal(watch.read([hello()], 1400), "");
+  assert.equal(watch.deadlineMs, 1400 + 31_000);
   watch.bytes(5000);
-  assert.equal(watch.tick(36_999), "");
+  assert.equal(watch.tick(35_999), "");
+  assert.equal(watch.tick(36_000), "", "what came while nobody could read it is read first");
   assert.equal(watch.tick(37_000), "silent");
 });
+
+/**
+ * Looks at the time whenever it is asked to, until a time.
+ *
+ * @param {Watch} watch
+ * @param {number} untilMs
+ */
+function look(watch, untilMs) {
+  let verdict = "";
+  while (!verdict && watch.deadlineMs <= untilMs) verdict = watch.tick(watch.deadlineMs);
+  return verdict;
+}
+
+/** A page that ran all the time. @param {number} nowMs */
+function awake(nowMs) {
+  const watch = new Watch(0);
+  look(watch, nowMs);
+  return watch;
+}
 
 test("no hello, whatever else comes, is held back", () => {
   const watch = new Watch(0);
   watch.bytes(2000);
   assert.equal(watch.read([delta, { event: "hello", data: "[]", id: "" }], 2000), "");
-  assert.equal(watch.tick(HELLO_MS), "held_back");
+  assert.equal(look(watch, HELLO_MS - 1), "");
+  assert.equal(look(watch, HELLO_MS), "held_back");
 });
 
 test("hello of a new run that waited for a buffer to fill is held back; a replayed one, or a slow one alone, is not", () => {
   const batch = [hello(), delta, delta, delta];
-  assert.equal(new Watch(0).read(batch, LATE_MS), "held_back");
-  assert.equal(new Watch(0).read(batch, LATE_MS - 1), "");
-  assert.equal(new Watch(0).read([hello(), delta, delta], LATE_MS), "");
-  assert.equal(new Watch(0).read([hello(7), delta, delta, delta], LATE_MS), "");
+  assert.equal(awake(LATE_MS).read(batch, LATE_MS), "held_back");
+  assert.equal(awake(LATE_MS - 1).read(batch, LATE_MS - 1), "");
+  assert.equal(awake(LATE_MS).read([hello(), delta, delta], LATE_MS), "");
+  assert.equal(awake(LATE_MS).read([hello(7), delta, delta, delta], LATE_MS), "");
 });
 
-test("a page that was asleep reads first what has come meanwhile", () => {
-  const watch = new Watch(0);
-  assert.equal(watch.tick(HELLO_MS + 501), "");
-  assert.equal(watch.deadlineMs, HELLO_MS + 1501);
-  assert.equal(watch.read([hello(), delta, delta, delta], HELLO_MS + 600), "");
-  const still = new Watch(0);
-  still.tick(60_000);
-  assert.equal(still.tick(61_000), "held_back");
+test("a page that was busy or asleep reads first what has come meanwhile, which was not late", () => {
+  const batch = [hello(), delta, delta, delta];
+  for (const [fromMs, untilMs] of /** @type {const} */ ([
+    [0, 2000],
+    [500, 2500],
+    [1000, HELLO_MS - 1],
+    [1000, HELLO_MS + 100],
+    [900, 60_000],
+  ])) {
+    const first = awake(fromMs);
+    assert.equal(first.read(batch, untilMs), "", `the bytes come first, busy from ${fromMs} to ${untilMs}`);
+    const timer = awake(fromMs);
+    assert.equal(timer.tick(untilMs), "", `the timer comes first, busy from ${fromMs} to ${untilMs}`);
+    assert.equal(timer.read(batch, untilMs + 5), "");
+  }
+  const last = awake(HELLO_MS - 1);
+  assert.equal(last.tick(HELLO_MS + 400), "", "busy at the very end");
+  assert.equal(last.tick(HELLO_MS + 400 + TICK_MS), "held_back", "and nothing had come");
+});
+
+test("a page that is busy again and again, or hidden, is patient longer, but not for ever", () => {
+  for (const [everyMs, ticks] of /** @type {const} */ ([
+    [TICK_MS, 12],
+    [400, 8],
+    [1000, 6],
+    [60_000, 6],
+  ])) {
+    const patience = new Patience(0, HELLO_MS);
+    let nowMs = 0;
+    let looks = 0;
+    do {
+      nowMs += everyMs;
+      looks += 1;
+    } while (!patience.over(nowMs));
+    assert.equal(looks, ticks, `a look every ${everyMs} ms`);
+  }
 });
 
 test("which answers are those of something between", () => {

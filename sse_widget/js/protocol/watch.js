@@ -5,6 +5,7 @@
  * The server says hello at once, before anything of a new run can be there, and writes something every heartbeat.
  */
 import { decode, number, TEXT } from "./events.js";
+import { Patience } from "./patience.js";
 
 /** @typedef {import("./sse.js").SSEEvent} SSEEvent */
 /** @typedef {"" | "held_back" | "silent"} Verdict silent may also be a dead connection */
@@ -14,28 +15,30 @@ export const HELLO_MS = 3000;
 /** Hello of a new run that comes this late together with deltas has waited for them to fill a buffer. */
 export const LATE_MS = 1500;
 const LATE_DELTAS = 3;
-/** Whoever looks at the time so much too late was asleep, and has bytes to read first. */
-const ASLEEP_MS = 500;
-const GRACE_MS = 1000;
 /** A heartbeat may be late by half of one, and by the time that a slow network takes. */
 const BEATS = 1.5;
-const NETWORK_MS = 2000;
+const NETWORK_MS = 1000;
+/** Then it has so much longer: whoever finds the time over may have been busy or asleep, and has bytes to read first. */
+const GRACE_MS = 1000;
 
 const HELLO = { heartbeat_s: number, after: number };
 
 /** Watches one connection. `deadlineMs` is when to call `tick`. */
 export class Watch {
-  deadlineMs;
-  #beganMs;
+  #hello;
   #beatMs = 0;
+  #dueMs = 0;
   #graced = false;
   #fresh;
 
   /** @param {number} nowMs when the request went out @param {boolean} [fresh] whether it asks for a new run */
   constructor(nowMs, fresh = true) {
     this.#fresh = fresh;
-    this.#beganMs = nowMs;
-    this.deadlineMs = nowMs + HELLO_MS;
+    this.#hello = new Patience(nowMs, HELLO_MS);
+  }
+
+  get deadlineMs() {
+    return this.greeted ? this.#dueMs : this.#hello.deadlineMs;
   }
 
   /** Whether hello has come. */
@@ -57,7 +60,7 @@ export class Watch {
     this.#beatMs = BEATS * 1000 * hello.heartbeat_s + NETWORK_MS;
     this.bytes(nowMs);
     const deltas = events.filter((one) => one.event === TEXT).length;
-    const late = nowMs - this.#beganMs >= LATE_MS && !this.#graced;
+    const late = this.#hello.waitedMs(nowMs) >= LATE_MS;
     return late && this.#fresh && hello.after === 0 && deltas >= LATE_DELTAS ? "held_back" : "";
   }
 
@@ -67,7 +70,8 @@ export class Watch {
    * @param {number} nowMs
    */
   bytes(nowMs) {
-    if (this.greeted) this.deadlineMs = nowMs + this.#beatMs;
+    this.#graced = false;
+    this.#dueMs = nowMs + this.#beatMs;
   }
 
   /**
@@ -75,12 +79,11 @@ export class Watch {
    * @returns {Verdict}
    */
   tick(nowMs) {
-    if (nowMs < this.deadlineMs) return "";
-    if (nowMs > this.deadlineMs + ASLEEP_MS && !this.#graced) {
-      this.#graced = true;
-      this.deadlineMs = nowMs + GRACE_MS;
-      return "";
-    }
-    return this.greeted ? "silent" : "held_back";
+    if (!this.greeted) return this.#hello.over(nowMs) ? "held_back" : "";
+    if (nowMs < this.#dueMs) return "";
+    if (this.#graced) return "silent";
+    this.#graced = true;
+    this.#dueMs = nowMs + GRACE_MS;
+    return "";
   }
 }

@@ -1,4 +1,5 @@
 /** Our server's streams by whatever way gets through: server-sent events, else the WebSocket, else long-polling. */
+import { Patience } from "../protocol/patience.js";
 import { Parser } from "../protocol/sse.js";
 import { Watch } from "../protocol/watch.js";
 import { isForeign, WAYS } from "../protocol/ways.js";
@@ -140,11 +141,12 @@ export class AdaptiveTransport {
 
   /** @param {Attempt} attempt @returns {Sink} */
   #watchSocket(attempt) {
-    const deadlineMs = this.#platform.now() + SOCKET_MS;
+    const { now } = this.#platform;
+    const patience = new Patience(now(), SOCKET_MS);
     let open = false;
     attempt.watch(
-      () => (open ? null : deadlineMs),
-      () => attempt.leave("blocked"),
+      () => (open ? null : patience.deadlineMs),
+      () => patience.over(now()) && attempt.leave("blocked"),
     );
     return {
       ...attempt.sink,
@@ -185,7 +187,7 @@ class Attempt {
   #drop = nothing;
   #over = false;
   #due = () => /** @type {number | null} */ (null);
-  #ring = nothing;
+  #ring = /** @type {() => unknown} */ (nothing);
 
   /**
    * @param {Sink} sink
@@ -209,7 +211,7 @@ class Attempt {
     });
   }
 
-  /** @param {() => number | null} due @param {() => void} ring */
+  /** @param {() => number | null} due @param {() => unknown} ring */
   watch(due, ring) {
     this.#due = due;
     this.#ring = ring;
