@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from rig.view import LIMIT_MS, ask_in_box, golden_at, until_typed
@@ -67,3 +68,31 @@ def test_a_live_region_speaks_once(standalone: str, fresh_page: Page) -> None:
     fresh_page.wait_for_function("() => window.spoken.length")
     said = [words.split() for words in fresh_page.evaluate("window.spoken")]
     assert said == [golden_at(standalone, "synthetic:lang=en").split()]
+
+
+BUSY = """
+async ([model, busyMs]) => {
+  const {openStream} = await import("/sse.js");
+  const busy = (...request) => {
+    const answer = fetch(...request);
+    const until = performance.now() + busyMs;
+    while (performance.now() < until);
+    return answer;
+  };
+  const body = {q: "?", model, chunk_tokens: 1};
+  const consumer = openStream("/api/v1/stream/chat", {body, fetch: busy});
+  const ways = [];
+  let text = "";
+  consumer.onTransport((name, reason) => ways.push([name, reason])).onDelta((delta) => { text += delta.text; });
+  return [await consumer.connect(), consumer.transport, ways, text];
+}
+"""
+
+
+@pytest.mark.parametrize("busy_ms", [2000, 3200])
+def test_a_busy_page_takes_nothing_for_held_back(standalone: str, fresh_page: Page, busy_ms: int) -> None:
+    """The whole answer comes while the page's only thread is taken, for longer than a proxy would be trusted."""
+    model = "synthetic:tokens=30"
+    fresh_page.goto(standalone)
+    told = fresh_page.evaluate(BUSY, [f"{model},rate=0", busy_ms])
+    assert told == ["done", "sse", [], golden_at(standalone, model)]
