@@ -38,6 +38,7 @@ from sse_widget.protocol.events import (
     parse_event_id,
     text_of,
 )
+from sse_widget.protocol.failure import LOST, Failure, failure_of_event, failure_of_head, wait_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,24 +48,6 @@ if TYPE_CHECKING:
 HEARTBEATS_MISSED = 2.25
 """The watchdog waits for this many heartbeat intervals: two may be lost, the third is not yet late."""
 
-_TRANSIENT = frozenset({408, 425, 500, 502, 504})
-_BUSY = {429: "rate_limited", 503: "overloaded"}
-_REFUSED = {
-    400: "invalid_request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    410: "expired",
-    413: "invalid_request",
-}
-
-
-class _Failure(msgspec.Struct):
-    """What `error` says."""
-
-    message: str = ""
-    code: str = "internal"
-
 
 class _Greeting(msgspec.Struct):
     """What a reader needs of `hello`."""
@@ -72,16 +55,6 @@ class _Greeting(msgspec.Struct):
     stream_id: str = ""
     heartbeat_s: float = 0.0
     gap: bool = False
-
-
-_LOST = _Failure("the connection was lost and could not be resumed", "connect_failed")
-
-
-def _failure(event: Event) -> _Failure:
-    try:
-        return msgspec.json.decode(event.data, type=_Failure)
-    except msgspec.DecodeError:
-        return _Failure(event.data)
 
 
 class Session:
@@ -109,7 +82,7 @@ class Session:
         self._reread = False
         self._hole_after = -1
         self._reason = ""
-        self._refusal: _Failure | None = None
+        self._refusal: Failure | None = None
 
     def start(self, now_ms: float) -> list[Action]:
         """Begin: the first connection."""
@@ -125,15 +98,12 @@ class Session:
             return [Close(), self._finish("done", "", "")]
         if head.status < 100 and self._may_return():
             return [Close(), *self._broken("head_cut", now_ms)]
-        message = head.message or f"the server answered {head.status}"
-        if head.status in _BUSY:
-            self._refusal = _Failure(message, head.code or _BUSY[head.status])
-            return [Close(), *self._broken(f"http_{head.status}", now_ms, head.retry_after_ms or 0.0)]
-        if head.status in _TRANSIENT:
-            self._refusal = _Failure(message, head.code or "connect_failed")
-            return [Close(), *self._broken(f"http_{head.status}", now_ms)]
-        code = head.code or _REFUSED.get(head.status, "connect_failed")
-        return [Close(), self._finish("error", code, message)]
+        failure = failure_of_head(head)
+        at_least_ms = wait_of(head)
+        if at_least_ms is None:
+            return [Close(), self._finish("error", failure.code, failure.message)]
+        self._refusal = failure
+        return [Close(), *self._broken(f"http_{head.status}", now_ms, at_least_ms)]
 
     def bytes_arrived(self, now_ms: float) -> None:
         """Note that the connection lives: any byte counts, not only events."""
@@ -267,7 +237,7 @@ class Session:
         elif event.event == "done":
             return self._done(event, now_ms)
         elif event.event == "error":
-            failure = _failure(event)
+            failure = failure_of_event(event)
             return [Deliver(event), Close(), self._finish("error", failure.code, failure.message)]
         return [Deliver(event)]
 
@@ -306,7 +276,7 @@ class Session:
         return [Deliver(event)]
 
     def _refused(self, event: Event, now_ms: float) -> list[Action]:
-        self._refusal = _failure(event)
+        self._refusal = failure_of_event(event)
         return [Close(), *self._broken(self._refusal.code, now_ms)]
 
     def _progress(self) -> None:
@@ -324,7 +294,7 @@ class Session:
         return [Wait(delay_ms, self.attempt, reason)]
 
     def _give_up(self) -> Finish:
-        failure = self._refusal or _LOST
+        failure = self._refusal or LOST
         return self._finish("interrupted", failure.code, failure.message)
 
     def _may_return(self) -> bool:

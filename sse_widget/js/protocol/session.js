@@ -20,37 +20,23 @@ import {
   text,
   textOf,
 } from "./events.js";
+import { failureOfEvent, failureOfHead, LOST, waitOf } from "./failure.js";
 
 /** @typedef {import("./actions.js").Action} Action */
 /** @typedef {import("./actions.js").Head} Head */
 /** @typedef {import("./actions.js").SessionConfig} SessionConfig */
 /** @typedef {import("./events.js").TerminalState} TerminalState */
 /** @typedef {import("./sse.js").SSEEvent} SSEEvent */
-/** @typedef {{message: string, code: string}} Failure */
+/** @typedef {import("./failure.js").Failure} Failure */
 
 /** The watchdog waits for this many heartbeat intervals: two may be lost, the third is not yet late. */
 export const HEARTBEATS_MISSED = 2.25;
 
-const TRANSIENT = new Set([408, 425, 500, 502, 504]);
-/** @type {Record<number, string>} */
-const BUSY = { 429: "rate_limited", 503: "overloaded" };
-/** @type {Record<number, string>} */
-const REFUSED = {
-  400: "invalid_request",
-  401: "unauthorized",
-  403: "forbidden",
-  404: "not_found",
-  410: "expired",
-  413: "invalid_request",
-};
-
-const FAILURE = { message: { ...text, missing: "" }, code: { ...text, missing: "internal" } };
 const GREETING = {
   stream_id: { ...text, missing: "" },
   heartbeat_s: { ...number, missing: 0 },
   gap: { ...flag, missing: false },
 };
-const LOST = { message: "the connection was lost and could not be resumed", code: "connect_failed" };
 /** @type {Action} */
 const CLOSE = Object.freeze({ do: "close" });
 
@@ -133,16 +119,13 @@ export class Session {
     if (head.status < 100 && this.#mayReturn()) {
       return [CLOSE, this.#broken("head_cut", nowMs)];
     }
-    const message = head.message || `the server answered ${head.status}`;
-    const busy = BUSY[head.status];
-    if (busy !== undefined || TRANSIENT.has(head.status)) {
-      this.#refusal = { message, code: head.code || (busy ?? "connect_failed") };
-      return [
-        CLOSE,
-        this.#broken(`http_${head.status}`, nowMs, busy === undefined ? 0 : (head.retryAfterMs ?? 0)),
-      ];
+    const failure = failureOfHead(head);
+    const atLeastMs = waitOf(head);
+    if (atLeastMs === null) {
+      return [CLOSE, this.#finish("error", failure.code, failure.message)];
     }
-    return [CLOSE, this.#finish("error", head.code || (REFUSED[head.status] ?? "connect_failed"), message)];
+    this.#refusal = failure;
+    return [CLOSE, this.#broken(`http_${head.status}`, nowMs, atLeastMs)];
   }
 
   /**
@@ -362,7 +345,7 @@ export class Session {
     } else if (event.event === "done") {
       return this.#done(event, nowMs);
     } else if (event.event === "error") {
-      const { code, message } = failureOf(event);
+      const { code, message } = failureOfEvent(event);
       return [{ do: "deliver", event }, CLOSE, this.#finish("error", code, message)];
     }
     return [{ do: "deliver", event }];
@@ -421,7 +404,7 @@ export class Session {
 
   /** @param {SSEEvent} event @param {number} nowMs @returns {Action[]} */
   #refused(event, nowMs) {
-    this.#refusal = failureOf(event);
+    this.#refusal = failureOfEvent(event);
     return [CLOSE, this.#broken(this.#refusal.code, nowMs)];
   }
 
@@ -460,15 +443,4 @@ export class Session {
     this.deadlineMs = null;
     return { do: "finish", state, code, message };
   }
-}
-
-/**
- * What an `error` event says.
- *
- * @param {SSEEvent} event
- * @returns {Failure}
- */
-function failureOf({ data }) {
-  const failure = decode(data, FAILURE);
-  return failure === null ? { message: data, code: "internal" } : /** @type {Failure} */ (failure);
 }
