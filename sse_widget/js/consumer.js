@@ -1,6 +1,6 @@
 /** One stream, followed over as many connections as it takes, handed to whoever listens. */
 import { Listening } from "./listening.js";
-import { Backoff } from "./protocol/backoff.js";
+import { sessionConfig } from "./options.js";
 import { eventId } from "./protocol/events.js";
 import { Session } from "./protocol/session.js";
 import { LimitExceeded, MAX_EVENT_CHARS, Parser } from "./protocol/sse.js";
@@ -17,17 +17,7 @@ import { platformOf } from "./transport/platform.js";
 /** @typedef {import("./transport/transport.js").Transport} Transport */
 /** @typedef {import("./listening.js").State} State */
 /** @typedef {import("./listening.js").DataHandler} DataHandler */
-/**
- * @typedef {object} ConsumerOwnOptions
- * @property {boolean} [reconnect] true
- * @property {number} [maxReconnectAttempts] 10, counted from the last progress
- * @property {number} [reconnectDelay] 1000 ms, doubled with each attempt; the wait is a random part of it
- * @property {number} [heartbeatTimeout] 45000 ms without a byte, after which the connection counts as dead
- * @property {number | null} [heartbeatS] seconds of silence after which the server is to ping; null leaves it to the server
- * @property {number} [maxEventChars] 16 Mi UTF-16 units: the largest event
- * @property {string} [lastEventId] where to go on from
- * @property {AbortSignal} [signal] aborting it is `disconnect()`
- */
+/** @typedef {import("./options.js").ConsumerOwnOptions} ConsumerOwnOptions */
 /** @typedef {Partial<import("./transport/platform.js").Platform>} Parts */
 /** @typedef {ConsumerOwnOptions & import("./transport/endpoint.js").EndpointOptions & Parts} ConsumerOptions */
 
@@ -84,7 +74,7 @@ export class Consumer extends Listening {
     this.#via = transport.name;
     this.#heartbeatS = options.heartbeatS ?? null;
     this.#alarm = new Alarm(platform, () => this.#run(this.#session.tick(platform.now())));
-    this.#session = new Session(settings(options, transport), platform.random);
+    this.#session = new Session(sessionConfig(options, transport), platform.random);
     this.#lastForeignId = options.lastEventId ?? "";
     this.#maxEventChars = options.maxEventChars ?? MAX_EVENT_CHARS;
     options.signal?.addEventListener("abort", () => this.disconnect(), { signal: this.#left.signal });
@@ -373,26 +363,4 @@ export class SSEConsumer extends Consumer {
     const platform = platformOf(options);
     super(new FetchTransport(new Endpoint(url, options, platform), platform), options);
   }
-}
-
-/**
- * @param {ConsumerOwnOptions} options
- * @param {Transport} transport
- */
-function settings(options, { place, logged, repeatable }) {
-  const {
-    reconnect = true,
-    maxReconnectAttempts = 10,
-    reconnectDelay = 1000,
-    heartbeatTimeout = 45_000,
-  } = options;
-  return {
-    ...place,
-    reconnect,
-    maxAttempts: maxReconnectAttempts,
-    backoff: new Backoff({ baseMs: reconnectDelay, capMs: Math.max(30_000, reconnectDelay) }),
-    heartbeatTimeoutMs: heartbeatTimeout,
-    repeatable,
-    logged,
-  };
 }
