@@ -250,6 +250,21 @@ def test_saved_in_the_middle_it_says_so(live: Any, lab: Lab) -> None:
     keep(page, "lasting-saved-in-the-middle")
 
 
+def test_the_saved_state_of_a_running_answer_joins_it_without_its_kernel(live: Any, lab: Lab) -> None:
+    lab.set(MANAGER, saveState=True)
+    page = live("joins.ipynb", SHOW.format(model=LONG), ASK)
+    until_shown(page, 60)
+    assert lab.save(page)["metadata"]["widgets"][STATE]["state"]
+    lab.set(MANAGER, saveState=False)
+    page.goto("about:blank")
+    lab.end_kernels()
+    lab.open(page, "joins.ipynb")
+    until_state(page, "open")
+    keep(page, "lasting-state-joins")
+    until_state(page, "done")
+    until_seen(page, golden(lab, LONG))
+
+
 def test_outputs_are_cleared_and_the_cell_runs_again(live: Any, lab: Lab) -> None:
     page = live("again.ipynb", SHOW.format(model=QUICK), ASK)
     until_state(page, "done")
