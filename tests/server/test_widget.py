@@ -453,9 +453,12 @@ async def test_a_page_that_listens_is_sent_the_run(serve, told):
     async with asyncio.timeout(PATIENCE_S):
         while not any("end" in message for message in widget.sent):  # noqa: ASYNC110 - another loop sends it
             await asyncio.sleep(0)
+    kinds = [message["type"] for message in widget.sent]
+    assert kinds[:2] == ["relay", "run"], "whoever hears of the run knows already that it comes"
     carried = [message for message in widget.sent if message["type"] == "relay"]
+    assert carried[0]["coming"]
     assert {(message["to"], message["link"], message["stream_id"]) for message in carried} == {
-        ("page", 0, answer.stream_id)
+        ("page", -1, answer.stream_id)
     }
     items = [item for message in carried for item in message.get("items", ())]
     assert "".join(item for item in items if isinstance(item, str)) == answer
