@@ -53,8 +53,8 @@ export class Branch {
       this.#showAt(i, child);
     });
     for (const { element } of this.children.splice(children.length)) element.remove();
-    for (const { element } of this.children.splice(0, done)) this.#boxes?.settled(element, this.element);
     this.#direct();
+    for (const { element } of this.children.splice(0, done)) this.#boxes?.settled(element, this.element);
   }
 
   /** Shows a node that was final anew. @param {Piece} node */
@@ -95,12 +95,15 @@ export class Branch {
     }
   }
 
-  /** A list, a quote or a table runs as its first word does. */
+  /** A list, a quote or a table runs as its first word does. What is final had none when it was looked at. */
   #direct() {
     if (this.#directed) return;
-    const direction = directionIn(this.element);
-    if (!direction) return;
-    this.element.dir = direction;
-    this.#directed = true;
+    for (const { element } of this.children) {
+      const direction = directionIn(element);
+      if (!direction) continue;
+      this.element.dir = direction;
+      this.#directed = true;
+      return;
+    }
   }
 }

@@ -20,6 +20,7 @@ export class Code {
   #body = element("code");
   #box = newBox();
   #boxLines = 0;
+  #columns = 0;
   /** What of the text is final. */
   #final = "";
   #open = "";
@@ -67,10 +68,19 @@ export class Code {
     if (this.#boxLines === BOX_LINES) {
       this.#box = newBox();
       this.#boxLines = 0;
+      this.#columns = 0;
       this.#body.append(this.#box);
     }
     this.#boxLines++;
+    this.#widen(columnsOf(line));
     this.#box.append(...this.#chunks(line, this.#highlighter?.line(line)), "\n");
+  }
+
+  /** A box is as wide as its longest line, also while it is out of sight and not laid out. @param {number} columns */
+  #widen(columns) {
+    if (columns <= this.#columns) return;
+    this.#columns = columns;
+    this.#box.style.containIntrinsicInlineSize = `${columns}ch`;
   }
 
   /** @param {string} text */
@@ -112,6 +122,7 @@ export class Code {
     this.#box = newBox();
     this.#body.replaceChildren(this.#box);
     this.#boxLines = 0;
+    this.#columns = 0;
     for (const line of lines) this.#addLine(line);
     this.#open = "";
     this.#openLine.replaceChildren();
@@ -120,6 +131,16 @@ export class Code {
 }
 
 const CHUNKS = new RegExp(`.{1,${CHUNK}}`, "gs");
+
+/** Where each letter is of two columns: CJK, Hangul, kana, full-width forms, emoji (Unicode UAX 11). */
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/g;
+const TAB = 4;
+
+/** @param {string} line */
+function columnsOf(line) {
+  const tabs = line.split("\t").length - 1;
+  return line.length + tabs * (TAB - 1) + (line.match(WIDE)?.length ?? 0);
+}
 
 function newBox() {
   return element("span", { className: "ssew-lines" });

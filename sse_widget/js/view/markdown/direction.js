@@ -3,10 +3,12 @@
 const LETTER = /\p{L}/u;
 // Hebrew to Arabic Extended, their presentation forms, and the right-to-left blocks of plane 1.
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
-const NOT_COUNTED = "code, figure, math, [dir=ltr]";
+/** What runs from the left whatever it says. */
+const NOT_COUNTED = "code, figure, math, .ssew-math";
 
-/** @param {Element} element @returns {"ltr" | "rtl" | null} null while it has no letter */
+/** @param {Node} element @returns {"ltr" | "rtl" | null} null while it has no letter */
 export function directionIn(element) {
+  if (!(element instanceof Element) || element.matches(NOT_COUNTED)) return null;
   const walker = element.ownerDocument.createTreeWalker(
     element,
     NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT,
