@@ -42,6 +42,7 @@ export default () => {
       shareKnobs(knobs, model, signal);
       tuning = new Tuning(knobs, reading, signal);
       host = hostOf(model, signal);
+      if (knobs.values.markdown) host.parts.get("markdown");
       const { ladder, relay, store } = host;
       const params = () => knobs.params;
       link = new KernelLink(model, reading, {
@@ -69,8 +70,8 @@ export default () => {
         ask: (question) => link.ask(question),
         askBox: model.get("ask_box") !== false,
         lang,
-        typewriter: (element) =>
-          answerTypewriter(AdaptiveTypewriter, element, { knobs, lang, parts, signal }),
+        typewriter: (element, keepPlace) =>
+          answerTypewriter(AdaptiveTypewriter, element, { knobs, reading, lang, parts, signal }, keepPlace),
       });
       listen(model, "change:ask_box", () => panel.showAskBox(model.get("ask_box") !== false), signal);
     },

@@ -105,6 +105,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "button": CLASS | {"type": "button", "aria-label": ".*", "title": r"https?://[^@\s]+"},
 }
 ALLOWED["th"] = ALLOWED["th"] | {"scope": "col"}
+ALLOWED["span"] = ALLOWED["span"] | {"style": r"contain-intrinsic-inline-size: \d+ch;"}
 ALLOWED["div"] = ALLOWED["div"] | {"tabindex": "0", "aria-label": ".*"}
 
 

@@ -220,6 +220,11 @@ NORMAL = """
   for (const list of copy.querySelectorAll('[role]')) list.removeAttribute('role');
   for (const lines of copy.querySelectorAll('pre code')) lines.textContent = lines.textContent.trimEnd();
   for (const item of copy.querySelectorAll('[value]')) item.removeAttribute('value');
+  // Which of two attributes came first says nothing.
+  for (const {classList, className, attributes} of copy.querySelectorAll('ul[class][dir], ol[class][dir]')) {
+    attributes.removeNamedItem('class');
+    classList.value = className;
+  }
   copy.normalize();
   return copy.innerHTML;
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 BUNDLES = {
     "part-code.js",
+    "part-markdown.js",
     "part-math.js",
     "part-timeline.js",
     "sse.js",

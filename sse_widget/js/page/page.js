@@ -38,7 +38,8 @@ new Panel(root, {
   lang,
   signal,
   draft: { text: "", focused: true },
-  typewriter: (element) => answerTypewriter(AdaptiveTypewriter, element, { knobs, lang, parts, signal }),
+  typewriter: (element, keepPlace) =>
+    answerTypewriter(AdaptiveTypewriter, element, { knobs, reading, lang, parts, signal }, keepPlace),
 });
 addEventListener("hashchange", attach);
 attach();

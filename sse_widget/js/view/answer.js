@@ -1,29 +1,47 @@
 /** How an answer is shown: as Markdown, or as the text that came. */
-import { MarkdownView } from "./markdown/view.js";
 import { TextView } from "./text.js";
 
+/** @typedef {import("./typewriter.js").AdaptiveTypewriter} AdaptiveTypewriter */
+/** @typedef {(change: () => void) => void} KeepPlace makes a change that keeps the reader where they are in the text */
 /**
- * @param {HTMLElement} element becomes the view's own
- * @param {{markdown: boolean, lang: string, parts: Pick<import("../parts.js").Parts, "get"> | null}} options
- * @returns {import("./typewriter.js").View}
+ * @typedef {object} AnswerOptions
+ * @property {import("../knobs/knobs.js").Knobs} knobs
+ * @property {import("../reading.js").Reading} reading
+ * @property {string} lang
+ * @property {Pick<import("../parts.js").Parts, "get">} parts
+ * @property {AbortSignal} signal
  */
-export function answerView(element, { markdown, lang, parts }) {
-  element.classList.toggle("ssew-markdown", markdown);
-  return markdown ? new MarkdownView(element, { lang, parts }) : new TextView(element);
-}
 
 /**
- * The typewriter of an answer, whose pace and view follow the knobs.
+ * The typewriter of an answer, whose pace and view follow the knobs. Text is plain until the part for Markdown is there,
+ * and stays so where that cannot be had; each run asks for it once more.
  *
  * @param {typeof import("./typewriter.js").AdaptiveTypewriter} Typewriter
- * @param {HTMLElement} element
- * @param {{knobs: import("../knobs/knobs.js").Knobs, lang: string, parts: Pick<import("../parts.js").Parts, "get"> | null, signal: AbortSignal}} options
+ * @param {HTMLElement} element becomes the view's own
+ * @param {AnswerOptions} options
+ * @param {KeepPlace} keepPlace
+ * @returns {AdaptiveTypewriter}
  */
-export function answerTypewriter(Typewriter, element, { knobs, lang, parts, signal }) {
-  const view = () => answerView(element, { markdown: knobs.values.markdown, lang, parts });
-  const typewriter = new Typewriter(element, { ...knobs.pace, signal, view: view() });
-  knobs.listen((changes) => {
-    if (changes.markdown !== undefined) typewriter.change(view);
-  }, signal);
+export function answerTypewriter(Typewriter, element, { knobs, reading, lang, parts, signal }, keepPlace) {
+  const typewriter = new Typewriter(element, { ...knobs.pace, signal });
+  let shown = false;
+  const show = async () => {
+    const wanted = knobs.values.markdown;
+    if (wanted === shown) return;
+    const part = wanted && (await parts.get("markdown"));
+    if ((wanted && !part) || signal.aborted || wanted === shown || wanted !== knobs.values.markdown) return;
+    shown = wanted;
+    const view = () => (part ? new part.MarkdownView(element, { lang, parts }) : plain(element));
+    keepPlace(() => typewriter.change(view));
+  };
+  knobs.listen(({ markdown }) => markdown !== undefined && show(), signal);
+  reading.listen({ begin: show }, signal);
+  show();
   return typewriter;
+}
+
+/** @param {HTMLElement} element */
+function plain(element) {
+  element.classList.remove("ssew-markdown");
+  return new TextView(element);
 }

@@ -24,7 +24,7 @@ import { wordsIn } from "./words.js";
  * @property {import("../parts.js").Parts} parts
  * @property {(question: string) => void} ask
  * @property {boolean} [askBox] whether there is a box to ask in
- * @property {(element: HTMLElement) => AdaptiveTypewriter} typewriter
+ * @property {(element: HTMLElement, keepPlace: import("./answer.js").KeepPlace) => AdaptiveTypewriter} typewriter
  * @property {Draft} draft kept over views
  * @property {string} lang a language tag
  * @property {AbortSignal} signal ends it
@@ -71,7 +71,8 @@ export class Panel {
     root.append(section);
     keepKeys(section, signal);
     this.#scroll = new EndFollower(this.#parts.answer, signal);
-    this.#typewriter = typewriter(this.#parts.text).onPaint(({ shown }) => {
+    const keepPlace = (/** @type {() => void} */ change) => this.#scroll.keep(this.#parts.text, change);
+    this.#typewriter = typewriter(this.#parts.text, keepPlace).onPaint(({ shown }) => {
       // A view that ends shows the rest to nobody.
       if (!signal.aborted) this.#painted(shown);
     });

@@ -1,4 +1,5 @@
 /** Keeps the end of a growing text in view, while that is where the reader is. */
+import { bringUp, lettersAbove } from "./place.js";
 
 const NEAR_PX = 24;
 
@@ -16,6 +17,19 @@ export class EndFollower {
   /** The text has grown. */
   follow() {
     if (this.#following) this.#element.scrollTop = this.#element.scrollHeight;
+  }
+
+  /**
+   * Has a text shown another way, with the reader where they were in it.
+   *
+   * @param {HTMLElement} text
+   * @param {() => void} change
+   */
+  keep(text, change) {
+    const before = this.#following ? 0 : lettersAbove(text, this.#element);
+    change();
+    if (this.#following) this.follow();
+    else bringUp(text, this.#element, before);
   }
 
   /** Another text begins. */

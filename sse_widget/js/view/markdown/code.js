@@ -20,6 +20,7 @@ export class Code {
   #body = element("code");
   #box = newBox();
   #boxLines = 0;
+  /** Columns of the longest line in the box. */
   #columns = 0;
   /** What of the text is final. */
   #final = "";
@@ -65,22 +66,19 @@ export class Code {
 
   /** @param {string} line */
   #addLine(line) {
-    if (this.#boxLines === BOX_LINES) {
-      this.#box = newBox();
-      this.#boxLines = 0;
-      this.#columns = 0;
-      this.#body.append(this.#box);
-    }
+    if (this.#boxLines === BOX_LINES) this.#addBox();
     this.#boxLines++;
-    this.#widen(columnsOf(line));
+    this.#columns = Math.max(this.#columns, columnsOf(line));
     this.#box.append(...this.#chunks(line, this.#highlighter?.line(line)), "\n");
   }
 
-  /** A box is as wide as its longest line, also while it is out of sight and not laid out. @param {number} columns */
-  #widen(columns) {
-    if (columns <= this.#columns) return;
-    this.#columns = columns;
-    this.#box.style.containIntrinsicInlineSize = `${columns}ch`;
+  /** A full box is as wide as its longest line, also while it is out of sight and not laid out. */
+  #addBox() {
+    this.#box.style.containIntrinsicInlineSize = `${this.#columns}ch`;
+    this.#box = newBox();
+    this.#boxLines = 0;
+    this.#columns = 0;
+    this.#body.append(this.#box);
   }
 
   /** @param {string} text */
