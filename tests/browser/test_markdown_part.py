@@ -57,9 +57,9 @@ class Late:
 
     def let_go(self) -> None:
         """Answer all, and from now on at once."""
-        self._page.unroute(self._pattern)
         for route in self._held:
             route.continue_()
+        self._page.unroute(self._pattern)
 
 
 @pytest.fixture(scope="module")
