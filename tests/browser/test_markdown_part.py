@@ -35,12 +35,12 @@ WATCH = """
   look();
 }
 """
-TOP_LINE = """
+ITEMS = """
 () => {
   const {top} = document.querySelector('.ssew-answer').getBoundingClientRect();
-  const lines = [...document.querySelectorAll('.ssew-block, .ssew-text p')];
-  const words = (line) => line.textContent.match(/[\\p{L}\\p{N}]+/gu)?.join(' ') ?? '';
-  return lines.filter((line) => words(line).length > 60)
+  const lines = [...document.querySelectorAll('.ssew-block, .ssew-text li')];
+  const words = (line) => line.textContent.match(/\\p{L}+/gu)?.join(' ') ?? '';
+  return lines.filter((line) => line.localName === 'li' || /^(-|\\d\\.) /.test(line.textContent))
     .map((line) => [words(line), line.getBoundingClientRect().top - top]);
 }
 """
@@ -107,13 +107,14 @@ def test_the_reader_stays_where_they_are(server: str, fresh_page: Page) -> None:
     ask_in_box(fresh_page, "place")
     until_state(fresh_page, "done")
     fresh_page.wait_for_function("() => spoken.length")
-    lines = fresh_page.evaluate(TOP_LINE)
+    lines = fresh_page.evaluate(ITEMS)
     words, top = lines[len(lines) // 2]
     fresh_page.evaluate("top => { document.querySelector('.ssew-answer').scrollTop += top; }", top)
     late.let_go()
     expect(fresh_page.locator(".ssew-text.ssew-markdown")).to_be_visible()
-    now = [top for text, top in fresh_page.evaluate(TOP_LINE) if text == words]
-    assert [abs(top) < 30 for top in now] == [True]
+    now = [top for text, top in fresh_page.evaluate(ITEMS) if text == words]
+    assert [round(top) for top in now if abs(top) > 30] == []
+    assert len(now) == 1
     assert len(fresh_page.evaluate("spoken")) == 1
 
 

@@ -1,19 +1,24 @@
 /** The reader's place in a text, which stays the same place when the text is shown another way. */
 
-// Marks come and go with the way that a text is shown; letters and digits stay.
-const LETTERS = /[\p{L}\p{N}]/gu;
+// Marks and numbers of items come and go with the way that a text is shown; most letters stay.
+const LETTERS = /\p{L}/gu;
+/** So many letters in a row tell a place from others. */
+const TELLING = 32;
 
-/** @param {Node} text @param {HTMLElement} box that it scrolls in @returns {number} letters above what is in sight */
-export function lettersAbove(text, box) {
+/** @typedef {{above: number, next: string}} Place how many letters are above what is in sight, and those that follow */
+
+/** @param {Node} text @param {HTMLElement} box that it scrolls in @returns {Place} */
+export function placeOf(text, box) {
   const { top } = box.getBoundingClientRect();
-  let letters = 0;
+  let all = "";
+  let above = -1;
   for (const node of textsIn(text)) {
-    const here = lettersIn(node.data);
-    if (here > 0 && rangeOf(node, 0, node.length).getBoundingClientRect().bottom > top)
-      return letters + lettersIn(node.data.slice(0, hiddenIn(node, top)));
-    letters += here;
+    const here = lettersOf(node.data);
+    if (above < 0 && here && rangeOf(node, 0, node.length).getBoundingClientRect().bottom > top)
+      above = all.length + lettersOf(node.data.slice(0, hiddenIn(node, top))).length;
+    all += here;
   }
-  return letters;
+  return { above: Math.max(above, 0), next: all.slice(Math.max(above, 0)).slice(0, TELLING) };
 }
 
 /** @param {Text} node @param {number} top @returns {number} UTF-16 units of it that end above, by halving */
@@ -27,24 +32,43 @@ function hiddenIn(node, top) {
   return from;
 }
 
-/** Scrolls so many letters out of sight. @param {Node} text @param {HTMLElement} box @param {number} letters */
-export function bringUp(text, box, letters) {
-  let left = letters;
-  for (const node of textsIn(text)) {
-    const here = lettersIn(node.data);
-    if (here > left) {
-      const at = [...node.data.matchAll(LETTERS)][left]?.index ?? 0;
+/** Scrolls to the same place. @param {Node} text @param {HTMLElement} box @param {Place} place */
+export function bringUp(text, box, place) {
+  const nodes = [...textsIn(text)].map((node) => ({ node, letters: lettersOf(node.data) }));
+  let left = nearest(nodes.map(({ letters }) => letters).join(""), place);
+  for (const { node, letters } of nodes) {
+    if (letters.length > left) {
+      const at = indexOf(node.data, left);
       box.scrollTop +=
         rangeOf(node, at, at + 1).getBoundingClientRect().top - box.getBoundingClientRect().top;
       return;
     }
-    left -= here;
+    left -= letters.length;
   }
 }
 
+/** @param {string} all @param {Place} place @returns {number} where its letters are, nearest to where they were */
+function nearest(all, { above, next }) {
+  const behind = all.indexOf(next, above);
+  const before = all.lastIndexOf(next, above);
+  if (behind < 0 && before < 0) return above;
+  if (behind < 0 || before < 0) return Math.max(behind, before);
+  return behind - above < above - before ? behind : before;
+}
+
+/** @param {string} text @param {number} letter @returns {number} where its nth letter is, UTF-16 units */
+function indexOf(text, letter) {
+  let units = 0;
+  for (const { 0: found, index } of text.matchAll(LETTERS)) {
+    if (units >= letter) return index;
+    units += found.length;
+  }
+  return 0;
+}
+
 /** @param {string} text */
-function lettersIn(text) {
-  return text.match(LETTERS)?.length ?? 0;
+function lettersOf(text) {
+  return text.match(LETTERS)?.join("") ?? "";
 }
 
 /** @param {Node} root @returns {Generator<Text>} without what no answer said */

@@ -1,5 +1,5 @@
 /** Keeps the end of a growing text in view, while that is where the reader is. */
-import { bringUp, lettersAbove } from "./place.js";
+import { bringUp, placeOf } from "./place.js";
 
 const NEAR_PX = 24;
 
@@ -26,19 +26,22 @@ export class EndFollower {
    * @param {() => void} change
    */
   keep(text, change) {
-    const before = this.#following ? 0 : lettersAbove(text, this.#element);
+    const place = this.#following ? null : placeOf(text, this.#element);
     change();
-    if (this.#following) this.follow();
-    else bringUp(text, this.#element, before);
+    if (place) bringUp(text, this.#element, place);
+    else this.follow();
   }
 
   /** Another text begins. */
   reset() {
     this.#following = true;
+    this.#element.style.overflowAnchor = "";
   }
 
   #look() {
     const { scrollHeight, scrollTop, clientHeight } = this.#element;
     this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    // What grows above, as a formula does when its part comes, moves nobody who reads below it.
+    this.#element.style.overflowAnchor = this.#following ? "" : "auto";
   }
 }

@@ -5,7 +5,7 @@
 import { element } from "../element.js";
 
 /** Top-level blocks, and items of a list. */
-const CHILDREN = 40;
+const CHILDREN = 100;
 /** UTF-16 units of a paragraph: a box ends with a sentence, if one ends between the two. */
 const TEXT = { least: 2000, most: 3000 };
 const SENTENCE_END = /[.!?:;\u2026\u3002\u061b\u061f\u06d4]["'\u00bb\u201d\u2019)]*\s*$/;

@@ -12,7 +12,7 @@ import { Branch } from "./branch.js";
 /** @typedef {import("./view.js").Setting} Setting */
 
 const LONG_ROWS = 60;
-const BODY_ROWS = 40;
+const BODY_ROWS = 100;
 /** Room for what is longer in the rows to come. */
 const SPARE = 1.2;
 
