@@ -107,9 +107,12 @@ def test_the_reader_stays_where_they_are(server: str, fresh_page: Page) -> None:
     ask_in_box(fresh_page, "place")
     until_state(fresh_page, "done")
     fresh_page.wait_for_function("() => spoken.length")
+    # As in a notebook's cell: on its own page an answer has all the room that it wants.
+    fresh_page.evaluate("document.querySelector('.ssew-answer').style.maxBlockSize = '20rem'")
     lines = fresh_page.evaluate(ITEMS)
     words, top = lines[len(lines) // 2]
     fresh_page.evaluate("top => { document.querySelector('.ssew-answer').scrollTop += top; }", top)
+    fresh_page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
     late.let_go()
     expect(fresh_page.locator(".ssew-text.ssew-markdown")).to_be_visible()
     now = [top for text, top in fresh_page.evaluate(ITEMS) if text == words]
