@@ -2,7 +2,7 @@
 import { TextView } from "./text.js";
 
 /** @typedef {import("./typewriter.js").AdaptiveTypewriter} AdaptiveTypewriter */
-/** @typedef {(change: () => void) => void} KeepPlace makes a change that keeps the reader where they are in the text */
+/** @typedef {(change: () => void) => void} KeepPlace makes a change that keeps the reader about where they are */
 /**
  * @typedef {object} AnswerOptions
  * @property {import("../knobs/knobs.js").Knobs} knobs

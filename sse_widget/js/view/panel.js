@@ -71,7 +71,7 @@ export class Panel {
     root.append(section);
     keepKeys(section, signal);
     this.#scroll = new EndFollower(this.#parts.answer, signal);
-    const keepPlace = (/** @type {() => void} */ change) => this.#scroll.keep(this.#parts.text, change);
+    const keepPlace = (/** @type {() => void} */ change) => this.#scroll.keep(change);
     this.#typewriter = typewriter(this.#parts.text, keepPlace).onPaint(({ shown }) => {
       // A view that ends shows the rest to nobody.
       if (!signal.aborted) this.#painted(shown);

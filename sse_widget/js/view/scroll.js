@@ -1,5 +1,4 @@
 /** Keeps the end of a growing text in view, while that is where the reader is. */
-import { bringUp, placeOf } from "./place.js";
 
 const NEAR_PX = 24;
 
@@ -19,17 +18,12 @@ export class EndFollower {
     if (this.#following) this.#element.scrollTop = this.#element.scrollHeight;
   }
 
-  /**
-   * Has a text shown another way, with the reader where they were in it.
-   *
-   * @param {HTMLElement} text
-   * @param {() => void} change
-   */
-  keep(text, change) {
-    const place = this.#following ? null : placeOf(text, this.#element);
+  /** Has the text shown another way; the reader stays about where they were in it. @param {() => void} change */
+  keep(change) {
+    const { scrollTop, scrollHeight } = this.#element;
     change();
-    if (place) bringUp(text, this.#element, place);
-    else this.follow();
+    if (!this.#following) this.#element.scrollTop = (scrollTop / scrollHeight) * this.#element.scrollHeight;
+    this.follow();
   }
 
   /** Another text begins. */
