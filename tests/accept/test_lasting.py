@@ -222,6 +222,36 @@ def test_a_new_view_for_output_joins_too(live: Any, lab: Lab) -> None:
     keep(page, "lasting-new-view")
 
 
+SPOKEN = """
+() => {
+  window.spoken = [];
+  document.querySelectorAll('.ssew > [aria-live=polite]').forEach((region, view) => new MutationObserver(() => {
+    if (region.textContent) window.spoken.push([view, region.textContent]);
+  }).observe(region, {childList: true}));
+}
+"""
+
+
+def test_two_views_say_an_answer_once(live: Any, lab: Lab) -> None:
+    """Whichever has shown it first; a view that is folded away leaves it to the other."""
+    page = live("twice.ipynb", SHOW.format(model=SLOW) + "\ndisplay(w)\nw", ASK)
+    expect(page.locator(".ssew")).to_have_count(2)
+    page.evaluate(SPOKEN)
+    until_shown(page, 60)
+    for spoken in (1, 2):
+        for view in page.locator(".ssew-answer").all():
+            expect(view).to_have_attribute("data-state", "done", timeout=LIMIT_MS)
+            expect(view).to_have_attribute("aria-busy", "false", timeout=LIMIT_MS)
+        assert page.evaluate("spoken.length") == spoken
+        if spoken == 1:
+            page.locator(".ssew").first.evaluate("view => { view.style.display = 'none'; }")
+            box = page.locator(".ssew textarea").last
+            box.fill("Again?")
+            box.press("Enter")
+            expect(page.locator(".ssew-answer").last).to_have_attribute("aria-busy", "true", timeout=LIMIT_MS)
+    assert page.evaluate("spoken[1][0]") == 1
+
+
 def test_a_kernel_restart_leaves_the_answer_and_a_reload_shows_what_was_saved(live: Any, lab: Lab) -> None:
     page = live("restarted.ipynb", SHOW.format(model=QUICK), ASK)
     until_state(page, "done")

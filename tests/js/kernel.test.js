@@ -272,6 +272,7 @@ test("where the page cannot reach the server, the kernel's text is shown", async
 
 test("a host that sets one trait after the other shows the text with its end", async (t) => {
   const { model, reading } = linked(t, { base_url: "http://127.0.0.1:1" });
+  /** @type {[string, string][]} */
   const ends = [];
   reading.listen({ standing: ({ state }) => ends.push([state, reading.text]) }, t.signal);
   await model.updateEach({ status: "connecting", question: "x" });

@@ -116,7 +116,7 @@ export class Chart {
     const { ctx } = plot;
     ctx.save();
     for (const stretch of this.#frame.stalls) {
-      ctx.fillStyle = faint(this.#colours.stall);
+      ctx.fillStyle = this.#colours.stall;
       ctx.fill(box(plot, stretch));
     }
     for (const stretch of this.#frame.outages) hatch(plot, stretch, this.#colours.outage);

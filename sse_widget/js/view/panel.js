@@ -37,6 +37,9 @@ const SHORT_QUESTION = 100;
 const SLIDERS =
   "M2.5 4.5h6M12 4.5h1.5M2.5 11.5H4M7.5 11.5h6M8.5 4.5a1.75 1.75 0 1 0 3.5 0 1.75 1.75 0 1 0-3.5 0M4 11.5a1.75 1.75 0 1 0 3.5 0 1.75 1.75 0 1 0-3.5 0";
 
+/** What a view has said already: several views of a reading have the same standings, and say each once. @type {WeakSet<Standing>} */
+const told = new WeakSet();
+
 /** One view of a reading. Several can show the same one, each at its own pace. */
 export class Panel {
   #reading;
@@ -150,7 +153,7 @@ export class Panel {
       this.#witness = true;
     }
     if (over) this.#finish();
-    if (state === "waiting" || (over && state !== "done")) this.#say(this.#foot.text(standing));
+    if (state === "waiting" || (over && state !== "done")) this.#say(this.#foot.text(standing), standing);
   }
 
   /** @param {string} text */
@@ -170,13 +173,18 @@ export class Panel {
     if (this.#reading.live) return;
     answer.setAttribute("aria-busy", "false");
     // Once, and whole: a live region that hears every delta would read them over each other.
-    if (this.#reading.standing.state === "done") this.#say(spoken(text, this.#reading.text));
+    const { standing } = this.#reading;
+    if (standing.state === "done") this.#say(spoken(text, this.#reading.text), standing);
   }
 
-  /** @param {string} said to screen readers; it is taken away again, lest they find it twice when they read on */
-  #say(said) {
+  /**
+   * @param {string} said to screen readers; it is taken away again, lest they find it twice when they read on
+   * @param {Standing} standing of which it speaks; a view that is closed or hidden leaves it to another
+   */
+  #say(said, standing) {
     const { news } = this.#parts;
-    if (!this.#witness) return;
+    if (!this.#witness || !news.checkVisibility() || told.has(standing)) return;
+    told.add(standing);
     news.textContent = said;
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => news.replaceChildren(), NEWS_MS);
