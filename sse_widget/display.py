@@ -57,15 +57,14 @@ def show(
         raise TypeError(
             f"sw.show knows no option {', '.join(unknown)}: it takes model, max_tokens and traits of StreamWidget"
         )
-    writer = Writer(question) if source is None else None
-    shown = Shown(source, question) if writer is None else writer.run
+    shown = Writer(question) if source is None else Shown(source, question)
     asked = {name: options.pop(name) for name in _OF_RUN & options.keys()}
     params = {name: value for name, value in asked.items() if value not in (None, "")}
-    shown.widget = _ShowWidget(url=url, token=token, **{"ask_box": False, "question": question, **options})
-    shown.widget.follow(shown, **{**shown.widget.params, **params})
+    widget = _ShowWidget(url=url, token=token, **{"ask_box": False, "question": question, **options})
+    shown.begin(widget, {**widget.params, **params})
     if get_ipython() is not None:
-        display(shown.widget)  # type: ignore[no-untyped-call]
-    return shown if writer is None else writer
+        display(widget)  # type: ignore[no-untyped-call]
+    return shown
 
 
 class _ShowWidget(StreamWidget):

@@ -18,7 +18,7 @@ import msgspec
 
 from sse_widget.errors import SSEWidgetError
 from sse_widget.loop import submit
-from sse_widget.protocol.events import TEXT
+from sse_widget.protocol.events import TEXT, parse_event_id
 from sse_widget.protocol.sse import Event
 
 if TYPE_CHECKING:
@@ -226,7 +226,8 @@ class _Link:
             self._room.clear()
             await self._room.wait()
         items = self._message.setdefault("items", [])
-        seq = int(event.id.rpartition(":")[2] or 0)
+        place = parse_event_id(event.id)
+        seq = place[1] if place else 0
         text = _plain_text(event)
         if text is not None and not items:
             self._message["first"] = seq

@@ -55,6 +55,11 @@ class Shown(Run):
         self._sizes: list[int] = []
         self._cell = _cell()
 
+    def begin(self, widget: StreamWidget, params: dict[str, Any]) -> None:
+        """Have a widget show it."""
+        self.widget = widget
+        widget.follow(self, **params)
+
     def wait(self, timeout_s: float | None = None) -> Answer:
         """Block until the iterator has ended and its text is shown. Raises its error, or TimeoutError."""
         if self._pull.loop is not None and self._pull.loop is _running_loop() and not self.future.done():

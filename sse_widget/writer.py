@@ -43,13 +43,21 @@ class Writer(Measured):
     """
 
     def __init__(self, question: str = "") -> None:
-        """Raises RuntimeError when too many are open."""
         self.run = _Written(None, question)
         self._feed = self.run.feed
+
+    def begin(self, widget: StreamWidget, params: dict[str, Any]) -> None:
+        """Have a widget show it. Raises RuntimeError when too many are open."""
         # Widget and loop hold the run, so that this can be what its writer alone holds.
         self._unclosed = weakref.finalize(self, _abandon, self.run)
         self._unclosed.atexit = False  # the end of the process is the end of everything
-        _admit(self)
+        try:
+            _admit(self)
+        except RuntimeError:
+            self._unclosed.detach()
+            raise
+        self.run.widget = widget
+        widget.follow(self.run, **params)
 
     @property
     def open(self) -> bool:
@@ -180,13 +188,18 @@ class _Written(Shown):
 
 def _admit(writer: Writer) -> None:
     with _lock:
-        _open[:] = [ref for ref in _open if (other := ref()) is not None and other.open]
+        _open[:] = [ref for ref in _open if _is_open(ref)]
         if len(_open) >= MOST_OPEN:
             raise RuntimeError(
                 f"{MOST_OPEN} texts of sw.show() are open, and each holds a run of the server: "
                 "write them as `with sw.show() as out:`, or end each by out.close()"
             )
         _open.append(weakref.ref(writer))
+
+
+def _is_open(ref: weakref.ref[Writer]) -> bool:
+    writer = ref()
+    return writer is not None and writer.open
 
 
 def _abandon(run: _Written) -> None:

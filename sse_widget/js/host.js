@@ -48,9 +48,11 @@ export function hostOf(model, signal) {
   addEventListener("pagehide", () => relay.leave(), { signal });
   const load = async (/** @type {PartName} */ name) => {
     await named(model, signal);
-    return part(name, ladder, relay);
+    return part(name, await ladder.find(), relay, model.get("node"));
   };
-  return { store, relay, ladder, parts: new Parts(load) };
+  const parts = new Parts(load);
+  ladder.onFound(({ server }) => server && parts.hope());
+  return { store, relay, ladder, parts };
 }
 
 /**
@@ -96,13 +98,18 @@ function colab() {
   return /** @type {any} */ (globalThis).google?.colab?.kernel;
 }
 
-/** @param {PartName} name @param {Ladder} ladder @param {Relay} relay @returns {Promise<any>} */
-async function part(name, ladder, relay) {
-  const found = await ladder.find();
+/**
+ * @param {PartName} name
+ * @param {Found} found
+ * @param {Relay} relay
+ * @param {string} node the kernel's server: widgets of another kernel do not wait for this one's answer
+ * @returns {Promise<any>}
+ */
+async function part(name, found, relay, node) {
   const file = `part-${name}.js`;
   const all = /** @type {any} */ (globalThis);
   all[LOADED] ??= new Map();
-  const key = `${found.server?.base.href ?? ""}${file}`;
+  const key = `${found.server?.base.href ?? node} ${file}`;
   const loading = all[LOADED].get(key) ?? fileOf(file, found, relay).then(imported);
   all[LOADED].set(key, loading);
   try {

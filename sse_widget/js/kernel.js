@@ -69,22 +69,16 @@ export class KernelLink {
     this.#relay = relay;
     ladder.onFound((found) => this.#onWay(found));
     // marimo sets the traits of one message one after the other, and tells of each at once.
-    const whole = (/** @type {() => void} */ hear) => () =>
+    const whole = (/** @type {() => void} */ hear) =>
       queueMicrotask(() => {
         if (!signal.aborted) hear();
       });
-    listen(
-      model,
-      "change:stream_id",
-      whole(() => this.#onStream()),
-      signal,
-    );
-    listen(
-      model,
-      "change:status",
-      whole(() => this.#onStatus()),
-      signal,
-    );
+    const onStatus = () => {
+      this.#begins();
+      whole(() => this.#onStatus());
+    };
+    listen(model, "change:stream_id", () => whole(() => this.#onStream()), signal);
+    listen(model, "change:status", onStatus, signal);
     for (const named of ["node", "base_url", "route", "transport"])
       listen(model, `change:${named}`, () => this.#look(), signal);
     listen(model, "comm_live_update", () => this.#onComm(), signal);
@@ -189,9 +183,14 @@ export class KernelLink {
   }
 
   #onStatus() {
+    this.#begins();
+    this.#catchUp();
+  }
+
+  /** Notes that the status is by now of the run that is followed. */
+  #begins() {
     const begun = !OVER.includes(this.#get("status")) && this.#get("stream_id") === this.#following;
     if (begun) this.#stale = false;
-    this.#catchUp();
   }
 
   /** The kernel has the whole text, which helps a page that cannot read the run itself. */

@@ -8,6 +8,8 @@ export class Parts {
   #load;
   /** @type {Map<PartName, Promise<any>>} */
   #parts = new Map();
+  /** @type {Set<() => void>} */
+  #hopeful = new Set();
 
   /** @param {LoadPart} load returns the part's module, or rejects when it cannot be had */
   constructor(load) {
@@ -29,6 +31,17 @@ export class Parts {
     });
     this.#parts.set(name, part);
     return part;
+  }
+
+  /** @param {() => void} call hears when a part that could not be had may be there @param {AbortSignal} signal */
+  onHope(call, signal) {
+    this.#hopeful.add(call);
+    signal.addEventListener("abort", () => this.#hopeful.delete(call));
+  }
+
+  /** A way to where parts are was found. */
+  hope() {
+    for (const call of this.#hopeful) call();
   }
 }
 

@@ -281,6 +281,15 @@ test("a host that sets one trait after the other shows the text with its end", a
   assert.equal(ends.filter(([state]) => state === "done").length, 1, "and only once");
 });
 
+test("a run that begins and fails in one breath has failed", async (t) => {
+  const { model, link, reading } = linked(t, { status: "done", text: TEXT, base_url: "http://127.0.0.1:1" });
+  await link.ask("again");
+  model.update({ question: "again", text: "", status: "connecting" });
+  await model.update({ error: "too long", error_code: "question_too_long", status: "error" });
+  const { state, detail } = reading.standing;
+  assert.deepEqual([state, detail], ["error", { code: "question_too_long", message: "too long" }]);
+});
+
 test("while the page reads, the kernel's end changes nothing", async (t) => {
   const server = await LogServer.start(t);
   const { model, reading, stands } = linked(t, { base_url: origin(server) });

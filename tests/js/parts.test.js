@@ -21,6 +21,17 @@ test("a part that could not be had is null, and is tried again", async () => {
   assert.deepEqual(await parts.get("code"), { ready: true });
 });
 
+test("who could not be given a part hears when there is hope again", () => {
+  const parts = new Parts(async () => null);
+  const view = new AbortController();
+  let heard = 0;
+  parts.onHope(() => heard++, view.signal);
+  parts.hope();
+  view.abort();
+  parts.hope();
+  assert.equal(heard, 1);
+});
+
 test("a part lies beside the module that is named", async () => {
   await assert.rejects(() => beside("file:///nowhere/sse.js")("math"), /nowhere\/part-math\.js/);
 });

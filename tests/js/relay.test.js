@@ -124,7 +124,9 @@ test("a run that is said to come is waited for, and read from its start", async 
 });
 
 test("what came before anyone read it is kept", async (t) => {
-  const { said, hear, read } = relayed(t);
+  const { relay, said, hear, read } = relayed(t);
+  relay.listen();
+  said.splice(0);
   hear({ link: -1, coming: true });
   hear({ link: -1, head: HEAD, items: [HELLO, START, ...PIECES, doneAt(8)], size: 20, end: "ended" });
   const { text, ended } = read();
@@ -134,7 +136,9 @@ test("what came before anyone read it is kept", async (t) => {
 });
 
 test("another run that comes replaces the one before, and is not taken for it", (t) => {
-  const { said, hear, read } = relayed(t);
+  const { relay, said, hear, read } = relayed(t);
+  relay.listen();
+  said.splice(0);
   hear({ link: -1, coming: true });
   hear({ link: -2, stream_id: "f".repeat(32), coming: true });
   hear({ link: -1, first: 2, items: ["of the first"], size: 10 });
@@ -149,7 +153,9 @@ test("another run that comes replaces the one before, and is not taken for it", 
 });
 
 test("a run that comes leaves the reader of the one before alone", async (t) => {
-  const { said, hear, read } = relayed(t);
+  const { relay, said, hear, read } = relayed(t);
+  relay.listen();
+  said.splice(0);
   hear({ link: -1, coming: true });
   const { text, ended } = read();
   hear({ link: -1, head: HEAD, items: [HELLO, START, ...PIECES.slice(0, 3)], size: 10 });
@@ -172,6 +178,15 @@ test("a page that needs no run pushed lets go of what comes", (t) => {
       ["hush", undefined],
       ["close", -1],
     ],
+  );
+});
+
+test("nor does one that needed none keep what a busy kernel announces", (t) => {
+  const { said, hear } = relayed(t);
+  hear({ link: -1, coming: true });
+  assert.deepEqual(
+    said.map(({ op, link }) => [op, link]),
+    [["close", -1]],
   );
 });
 

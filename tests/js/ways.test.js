@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { headOf } from "../../sse_widget/js/protocol/actions.js";
 import { Patience, TICK_MS } from "../../sse_widget/js/protocol/patience.js";
-import { HELLO_MS, LATE_MS, Watch } from "../../sse_widget/js/protocol/watch.js";
+import { HELD_BACK_MS, HELLO_MS, Watch } from "../../sse_widget/js/protocol/watch.js";
 import { isForeign } from "../../sse_widget/js/protocol/ways.js";
 import { openingCall, orderCall } from "../../sse_widget/js/transport/call.js";
 import { Endpoint } from "../../sse_widget/js/transport/endpoint.js";
@@ -61,10 +61,10 @@ test("no hello, whatever else comes, is held back", () => {
 
 test("hello of a new run that waited for a buffer to fill is held back; a replayed one, or a slow one alone, is not", () => {
   const batch = [hello(), delta, delta, delta];
-  assert.equal(awake(LATE_MS).read(batch, LATE_MS), "held_back");
-  assert.equal(awake(LATE_MS - 1).read(batch, LATE_MS - 1), "");
-  assert.equal(awake(LATE_MS).read([hello(), delta, delta], LATE_MS), "");
-  assert.equal(awake(LATE_MS).read([hello(7), delta, delta, delta], LATE_MS), "");
+  assert.equal(awake(HELD_BACK_MS).read(batch, HELD_BACK_MS), "held_back");
+  assert.equal(awake(HELD_BACK_MS - 1).read(batch, HELD_BACK_MS - 1), "");
+  assert.equal(awake(HELD_BACK_MS).read([hello(), delta, delta], HELD_BACK_MS), "");
+  assert.equal(awake(HELD_BACK_MS).read([hello(7), delta, delta, delta], HELD_BACK_MS), "");
 });
 
 test("a page that was busy or asleep reads first what has come meanwhile, which was not late", () => {
@@ -102,6 +102,14 @@ test("a page that is busy again and again, or hidden, is patient longer, but not
       looks += 1;
     } while (!patience.over(nowMs));
     assert.equal(looks, ticks, `a look every ${everyMs} ms`);
+  }
+});
+
+test("tasks of more than half a second are a busy page, however many there are", () => {
+  for (const everyMs of [501, 700, 899]) {
+    const patience = new Patience(0, HELLO_MS);
+    const looks = Array.from({ length: 40 }, (_, look) => patience.over(everyMs * (look + 1)));
+    assert.ok(!looks.includes(true), `a look every ${everyMs} ms`);
   }
 });
 

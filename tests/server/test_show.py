@@ -10,6 +10,7 @@ import sys
 import threading
 
 import pytest
+import traitlets as t
 
 import sse_widget as sw
 from rig.serving import PATIENCE_S, RUNS, text_of
@@ -376,6 +377,11 @@ async def test_a_writer_whose_server_is_gone_raises_that(serve):
 
 async def test_writers_that_stay_open_hold_up_nobody_and_too_many_are_refused_at_once(serve):
     served = await serve()
+    unmade = []
+    for _ in range(MOST_OPEN):
+        with pytest.raises(t.TraitError) as refused:
+            sw.show(url=served.url, preset="nope")
+        unmade.append(refused)  # as a notebook holds the last one
     writers = [sw.show(url=served.url) for _ in range(MOST_OPEN)]
     assert await sw.show("another", url=served.url) == "another"
     with pytest.raises(RuntimeError, match=r"24 texts .* out\.close\(\)"):
@@ -529,10 +535,13 @@ def test_an_interrupt_stops_what_is_waited_for():
     assert (done.stdout, done.stderr) == ("interrupted True stopped\n", "")
 
 
+SAYING_WHERE_IT_HANGS = f"import faulthandler\nfaulthandler.dump_traceback_later({2 * PATIENCE_S}, exit=True)\n"
+
+
 def run_script(script):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SSE_WIDGET_")}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
+        [sys.executable, "-W", "error", "-c", SAYING_WHERE_IT_HANGS + script],
         check=False,
         capture_output=True,
         timeout=3 * PATIENCE_S,

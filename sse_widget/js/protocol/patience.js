@@ -10,6 +10,8 @@ const LATE_MS = 2 * TICK_MS;
 /** So many late looks in a row are no busy page but a hidden one, which browsers wake once a second. */
 const HABITUAL = 4;
 const HIDDEN_MS = 1000;
+/** And this near to a second: tasks of half a second in a row are a busy page still. */
+const HIDDEN_LEAST_MS = 900;
 
 /** The wait for one thing. `deadlineMs` is when to look. */
 export class Patience {
@@ -44,8 +46,9 @@ export class Patience {
    */
   over(nowMs) {
     if (nowMs < this.deadlineMs) return false;
-    const late = nowMs - this.#lookedMs > LATE_MS;
-    this.#late = late ? this.#late + 1 : 0;
+    const sinceMs = nowMs - this.#lookedMs;
+    const late = sinceMs > LATE_MS;
+    this.#late = sinceMs >= HIDDEN_LEAST_MS ? this.#late + 1 : 0;
     const hidden = this.#late >= HABITUAL;
     this.#waitedMs = hidden ? this.#waitedMs + HIDDEN_MS : this.waitedMs(nowMs);
     this.#lookedMs = nowMs;

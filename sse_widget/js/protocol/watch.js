@@ -13,7 +13,7 @@ import { Patience } from "./patience.js";
 /** Hello comes within this, wherever the server is. */
 export const HELLO_MS = 3000;
 /** Hello of a new run that comes this late together with deltas has waited for them to fill a buffer. */
-export const LATE_MS = 1500;
+export const HELD_BACK_MS = 1500;
 const LATE_DELTAS = 3;
 /** A heartbeat may be late by half of one, and by the time that a slow network takes. */
 const BEATS = 1.5;
@@ -60,7 +60,7 @@ export class Watch {
     this.#beatMs = BEATS * 1000 * hello.heartbeat_s + NETWORK_MS;
     this.bytes(nowMs);
     const deltas = events.filter((one) => one.event === TEXT).length;
-    const late = this.#hello.waitedMs(nowMs) >= LATE_MS;
+    const late = this.#hello.waitedMs(nowMs) >= HELD_BACK_MS;
     return late && this.#fresh && hello.after === 0 && deltas >= LATE_DELTAS ? "held_back" : "";
   }
 

@@ -81,6 +81,8 @@ export class Relay {
       this.#answers.delete(ask);
     } else if (link !== undefined) {
       if (message.coming) this.#expect(link, streamId);
+      // A kernel that was busy has not heard yet that this page needs none.
+      if (message.coming && !this.#listening) this.#forget(link);
       this.#flows.get(link)?.take(message);
     }
   }

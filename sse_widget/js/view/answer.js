@@ -8,13 +8,13 @@ import { TextView } from "./text.js";
  * @property {import("../knobs/knobs.js").Knobs} knobs
  * @property {import("../reading.js").Reading} reading
  * @property {string} lang
- * @property {Pick<import("../parts.js").Parts, "get">} parts
+ * @property {Pick<import("../parts.js").Parts, "get" | "onHope">} parts
  * @property {AbortSignal} signal
  */
 
 /**
  * The typewriter of an answer, whose pace and view follow the knobs. Text is plain until the part for Markdown is there,
- * and stays so where that cannot be had; each run asks for it once more.
+ * and stays so where that cannot be had; each run and each way that is found ask for it once more.
  *
  * @param {typeof import("./typewriter.js").AdaptiveTypewriter} Typewriter
  * @param {HTMLElement} element becomes the view's own
@@ -36,6 +36,7 @@ export function answerTypewriter(Typewriter, element, { knobs, reading, lang, pa
   };
   knobs.listen(({ markdown }) => markdown !== undefined && show(), signal);
   reading.listen({ begin: show }, signal);
+  parts.onHope(show, signal);
   show();
   return typewriter;
 }

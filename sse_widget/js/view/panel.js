@@ -42,6 +42,7 @@ const told = new WeakSet();
 
 /** One view of a reading. Several can show the same one, each at its own pace. */
 export class Panel {
+  #signal;
   #reading;
   #typewriter;
   #box;
@@ -72,6 +73,7 @@ export class Panel {
     });
     const section = this.#section(said, folds);
     root.append(section);
+    this.#signal = signal;
     keepKeys(section, signal);
     this.#scroll = new EndFollower(this.#parts.answer, signal);
     const keepPlace = (/** @type {() => void} */ change) => this.#scroll.keep(change);
@@ -170,7 +172,7 @@ export class Panel {
     const { answer, text } = this.#parts;
     this.#typewriter.finish();
     await this.#typewriter.finished;
-    if (this.#reading.live) return;
+    if (this.#reading.live || this.#signal.aborted) return;
     answer.setAttribute("aria-busy", "false");
     // Once, and whole: a live region that hears every delta would read them over each other.
     const { standing } = this.#reading;

@@ -22,8 +22,11 @@ export class EndFollower {
   keep(change) {
     const { scrollTop, scrollHeight } = this.#element;
     change();
-    if (!this.#following) this.#element.scrollTop = (scrollTop / scrollHeight) * this.#element.scrollHeight;
-    this.follow();
+    if (this.#following) return this.follow();
+    const { scrollHeight: height, clientHeight } = this.#element;
+    // Never so near to the end that the reader is taken along from there.
+    const most = height - clientHeight - 2 * NEAR_PX;
+    this.#element.scrollTop = Math.min((scrollTop / scrollHeight) * height, most);
   }
 
   /** Another text begins. */
