@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import logging
+import signal
 import tracemalloc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     import httpx
+
+# What a shell runs in the background inherits SIGINT ignored, and hands that on to the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Complaints(logging.Handler):
