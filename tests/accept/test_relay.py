@@ -52,6 +52,7 @@ def test_a_question_of_the_page_and_its_answer_go_by_the_kernel(notebook: Any, l
 
 def test_it_streams_while_the_kernel_is_busy_and_costs_little(notebook: Any, lab: Any) -> None:
     page, traffic = notebook("busy.ipynb", [SHOW.format(model=LONG), "run = w.ask('long', chunk_tokens=1)\nw.wait()"])
+    page.wait_for_selector(".ssew-markdown", state="attached", timeout=LIMIT_MS)  # its part, once for the page
     before = traffic.received
     lab.run(page, 1)
     until_shown(page, 2000)

@@ -95,6 +95,8 @@ def test_without_the_proxy_the_kernel_does(fresh_page: Page, bare: Any, standalo
     lab = far(bare)
     traffic = Traffic(fresh_page)
     asked = opened(fresh_page, lab, "bare.ipynb", [SHOW.format(model=LONG), "run = w.ask('long')"])
+    # What shows Markdown comes by the kernel as well, once for the page.
+    fresh_page.wait_for_selector(".ssew-markdown", state="attached", timeout=LIMIT_MS)
     before = traffic.received
     lab.run(fresh_page, 1)
     until_shown(fresh_page, 400)
