@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sse_widget.measure.measured import Measured
 
 if TYPE_CHECKING:
-    from sse_widget.measure.metrics import Received
+    from sse_widget.measure.spans import Received
     from sse_widget.protocol.events import Metadata, TerminalState
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Mapping
 
     from sse_widget.client import Created, Status, Stream, StreamClient
-    from sse_widget.measure.metrics import Received
+    from sse_widget.measure.spans import Received
     from sse_widget.protocol.events import TerminalState
     from sse_widget.protocol.sse import Event
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sse_widget.answer import Answer
     from sse_widget.feed import Feed
-    from sse_widget.measure.metrics import Received
+    from sse_widget.measure.spans import Received
     from sse_widget.protocol.events import TerminalState
     from sse_widget.widget import StreamWidget
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sse_widget.measure.frame import Frame
-    from sse_widget.measure.metrics import Metrics, Received
+    from sse_widget.measure.metrics import Metrics
+    from sse_widget.measure.spans import Received
 
 
 class Measured:
@@ -19,7 +20,7 @@ class Measured:
 
     @property
     def metrics(self) -> Metrics:
-        """The figures of it: TTFT, gaps, characters a second and so on."""
+        """The figures of it: TTFT, gaps, stalls, quality of experience and so on."""
         from sse_widget.measure.graphemes import segment  # noqa: PLC0415 - who never measures need not load it
         from sse_widget.measure.metrics import metrics_of  # noqa: PLC0415
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sse_widget.measure.metrics import Received, Span
+from sse_widget.measure.spans import Received, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,11 @@ import sys
 import pytest
 
 from sse_widget.measure.frame import COLUMNS, frame_of
+from sse_widget.measure.gaps import percentile
 from sse_widget.measure.graphemes import segment
-from sse_widget.measure.metrics import Received, Span, added_chars, metrics_of, percentile
+from sse_widget.measure.metrics import metrics_of
 from sse_widget.measure.record import Record
+from sse_widget.measure.spans import Received, Span, added_chars
 
 # Asked at 100 s; four deltas of 2, 3, 1 and 4 characters at 100.5, 100.6, 100.9 and 101.5 s.
 SPANS = (
@@ -120,7 +122,7 @@ def test_a_record_takes_the_time_and_begins_anew():
 WITHOUT = """
 import sys
 sys.modules["pandas"] = None
-from sse_widget.measure.metrics import Received
+from sse_widget.measure.spans import Received
 from sse_widget.answer import Answer
 answer = Answer("text", state="done", stream_id="", question="", received=Received(0.0))
 assert answer.metrics.deltas == 0
