@@ -82,7 +82,7 @@ class Backlog:
         clusters = self._segment(self._tail + text)
         last = clusters[-1]
         if self._tail:
-            grown = clusters.pop(0)
+            grown, *clusters = clusters
             if self._clusters:
                 self._clusters[-1] = grown
             else:

@@ -76,6 +76,14 @@ class Pacer:
         """When the oldest waiting text came, None when nothing waits."""
         return self._backlog.oldest_ms
 
+    @property
+    def rests_ms(self) -> float | None:
+        """The time before which takes change nothing, if no delta comes and no end; None when any may."""
+        backlog = self._backlog
+        if len(backlog) != 1 or not backlog.held or backlog.extension or self._wait_ms:
+            return None
+        return backlog.deltas[-1].arrival_ms + self._options.max_lag_ms
+
     def append(self, text: str, now_ms: float) -> None:
         """Take one delta. After `finish` it goes on: the text gets a new end."""
         if not text:
