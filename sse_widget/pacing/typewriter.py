@@ -44,7 +44,7 @@ class Pacer:
         self._segment = segment
         self._options = options
         self._weights_ms = options.weights_ms
-        self._backlog = Backlog(segment)
+        self._backlog = Backlog(segment, options.weights_ms)
         self._arrivals = Arrivals()
         self._now_ms = -math.inf
         # The time up to which `_wait_ms`, the weight still to spend before the next step, is accounted for.
@@ -59,12 +59,12 @@ class Pacer:
     @property
     def backlog(self) -> int:
         """How many clusters wait."""
-        return len(self._backlog)
+        return len(self._backlog.clusters)
 
     @property
     def idle(self) -> bool:
         """Whether no text waits, so that there is nothing to take until the next delta."""
-        return self._backlog.oldest_ms is None
+        return not self._backlog.deltas and not self._backlog.extension
 
     @property
     def ended(self) -> bool:
@@ -80,7 +80,7 @@ class Pacer:
     def rests_ms(self) -> float | None:
         """The time before which takes change nothing, if no delta comes and no end; None when any may."""
         backlog = self._backlog
-        if len(backlog) != 1 or not backlog.held or backlog.extension or self._wait_ms:
+        if len(backlog.clusters) != 1 or not backlog.held or backlog.extension or self._wait_ms:
             return None
         return backlog.deltas[-1].arrival_ms + self._options.max_lag_ms
 
@@ -102,11 +102,11 @@ class Pacer:
 
     def take(self, now_ms: float) -> str:
         """Return the text to show now, after what was returned before."""
-        self._now_ms = max(self._now_ms, now_ms)
-        self._advance(self._now_ms)
-        shown = [self._backlog.take_extension()]
-        ready = self._ready(self._now_ms)
-        while ready and (self._wait_ms <= _SLACK_MS or self._overdue(self._now_ms)):
+        now_ms = self._now_ms = max(self._now_ms, now_ms)
+        self._advance(now_ms)
+        shown = [self._backlog.take_extension()] if self._backlog.extension else []
+        ready = self._ready(now_ms)
+        while ready and (self._wait_ms <= _SLACK_MS or self._overdue(now_ms)):
             ready -= self._take_step(ready, shown)
         if not ready:
             self._wait_ms = max(0.0, self._wait_ms)
@@ -130,7 +130,7 @@ class Pacer:
 
     def clear(self) -> None:
         """Forget everything but the options: a new text begins."""
-        self._backlog = Backlog(self._segment)
+        self._backlog = Backlog(self._segment, self._weights_ms)
         self._arrivals = Arrivals()
         self._now_ms = -math.inf
         self._since_ms = -math.inf
@@ -142,25 +142,25 @@ class Pacer:
             self._wait_ms = self._wait_ms * (options.base_delay_ms / self._options.base_delay_ms)
         self._options = options
         self._weights_ms = options.weights_ms
+        self._backlog.weigh(self._weights_ms)
 
     def _ready(self, now_ms: float) -> int:
         backlog = self._backlog
-        if backlog.held and backlog.deltas[-1].arrival_ms + self._options.max_lag_ms > now_ms:
-            return len(backlog) - 1
-        return len(backlog)
+        waiting = len(backlog.clusters)
+        if waiting and backlog.held and backlog.deltas[-1].arrival_ms + self._options.max_lag_ms > now_ms:
+            return waiting - 1
+        return waiting
 
     def _overdue(self, now_ms: float) -> bool:
         return self._backlog.deltas[0].arrival_ms + self._options.max_lag_ms <= now_ms
 
     def _take_step(self, ready: int, shown: list[str]) -> int:
-        size = min(ready, self._options.chars_per_step)
-        for taken in range(1, size + 1):
-            cluster, kind = self._backlog.take()
-            shown.append(cluster)
-            self._wait_ms += self._weights_ms[kind]
-            if kind != LETTER:
-                return taken
-        return size
+        taken, kind = self._backlog.take_step(min(ready, self._options.chars_per_step), shown)
+        wait_ms, letter_ms = self._wait_ms, self._weights_ms[LETTER]
+        for _ in range(taken - 1):
+            wait_ms += letter_ms
+        self._wait_ms = wait_ms + self._weights_ms[kind]
+        return taken
 
     def _advance(self, now_ms: float) -> None:
         if self._ready(self._since_ms):
@@ -171,34 +171,38 @@ class Pacer:
         self._since_ms = now_ms
 
     def _spent_ms(self, now_ms: float) -> float:
+        since_ms, max_lag_ms = self._since_ms, self._options.max_lag_ms
         speed = self._even_speed()
         cost_ms = self._wait_ms
-        even_ms = (now_ms - self._since_ms) * speed
+        even_ms = (now_ms - since_ms) * speed
         needed_ms = 0.0
         for delta in self._backlog.deltas:
-            start_ms = max(self._since_ms, delta.arrival_ms)
-            deadline_ms = delta.arrival_ms + self._options.max_lag_ms
-            if start_ms > self._since_ms:
+            arrival_ms = start_ms = delta.arrival_ms
+            deadline_ms = arrival_ms + max_lag_ms
+            if arrival_ms > since_ms:
                 # No delta is shown in time that passed before it came.
                 even_ms = min(even_ms, cost_ms + (now_ms - start_ms) * speed)
-            cost_ms += delta.cost_ms(self._weights_ms)
+            else:
+                start_ms = since_ms
+            cost_ms += delta.cost_ms
             share = 1.0 if now_ms >= deadline_ms else (now_ms - start_ms) / (deadline_ms - start_ms)
             needed_ms = max(needed_ms, cost_ms * share)
         return max(needed_ms, even_ms)
 
     def _even_speed(self) -> float:
-        if self._backlog.ended:
+        backlog = self._backlog
+        if backlog.ended:
             return 1.0
         cost_ms = self._wait_ms
-        for delta in self._backlog.deltas:
-            cost_ms += delta.cost_ms(self._weights_ms)
+        for delta in backlog.deltas:
+            cost_ms += delta.cost_ms
         return min(1.0, cost_ms / max(FRAME_MS, self._arrivals.next_ms - self._since_ms))
 
     def _due_ms(self) -> float:
         cost_ms = self._wait_ms
         due_ms = math.inf
         for delta in self._backlog.deltas:
-            cost_ms += delta.cost_ms(self._weights_ms)
+            cost_ms += delta.cost_ms
             start_ms = max(self._since_ms, delta.arrival_ms)
             left_ms = max(0.0, delta.arrival_ms + self._options.max_lag_ms - start_ms)
             due_ms = min(due_ms, start_ms + left_ms * (self._wait_ms / cost_ms))

@@ -200,3 +200,22 @@ def test_options_are_checked(name: str, value: float) -> None:
 def test_a_step_is_a_whole_number_of_clusters(value: Any) -> None:
     with pytest.raises(ValueError, match="chars_per_step must be a whole number, 1 or more"):
         PacerOptions(chars_per_step=value)
+
+
+def test_a_pacer_rests_while_only_the_held_cluster_waits_and_no_pause_is_left() -> None:
+    pacer = Pacer(PacerOptions(), clusters_of)
+    assert pacer.rests_ms is None, "nothing waits"
+    pacer.append("ab", 0)
+    assert pacer.rests_ms is None, "the a can be shown"
+    assert pacer.take(0) == "a"
+    assert pacer.rests_ms is None, "the pause after the a passes"
+    assert pacer.take(16) == ""
+    assert pacer.rests_ms == 400
+    pacer.append("c", 100)
+    assert pacer.rests_ms is None
+    assert pacer.take(116) == "b"
+    assert pacer.take(132) == ""
+    assert pacer.rests_ms == 500, "the c came at 100"
+    pacer.finish(140)
+    assert pacer.rests_ms is None
+    assert pacer.take(140) == "c"
