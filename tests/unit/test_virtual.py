@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sse_widget.measure.graphemes import segment
@@ -108,8 +108,13 @@ def frame_by_frame(
     return drawn
 
 
+# A delta that comes after the deadline of the held cluster, and before the frame that would have shown it.
+LATE = [(0.0, "ab"), (0.40025884250055466, "c" * 27), (0.45004565963947835, "d" * 10)]
+
+
 @settings(deadline=None, max_examples=400)
 @given(token_lists, st.floats(0, 1.5), paces, pages)
+@example(LATE, 1.0, PacerOptions(chars_per_step=1), Page(phase_ms=7))
 def test_frames_that_are_passed_over_change_nothing(
     deltas: list[tuple[float, str]], rest_s: float, pace: PacerOptions, page: Page
 ) -> None:
