@@ -54,6 +54,8 @@ class Backlog:
         self.deltas: deque[Delta] = deque()
         self.clusters: deque[str] = deque()
         self.ended = False
+        # Whether a delta may still extend the last cluster of the text.
+        self.growing = False
         self._segment = segment
         self._weights_ms = weights_ms
         self._kinds: deque[int] = deque()
@@ -62,11 +64,6 @@ class Backlog:
         # What a delta added to a cluster that was on show already.
         self.extension = ""
         self._extension_ms = 0.0
-
-    @property
-    def held(self) -> bool:
-        """Whether the last cluster waits for the delta that may extend it."""
-        return bool(self.clusters) and bool(self._tail) and not self.ended
 
     @property
     def oldest_ms(self) -> float | None:
@@ -89,6 +86,12 @@ class Backlog:
         if clusters:
             self._push(clusters, now_ms)
         self._tail = last if len(last) <= MAX_CLUSTER else ""
+        self.growing = self._tail != ""
+
+    def finish(self) -> None:
+        """No delta follows."""
+        self.ended = True
+        self.growing = False
 
     def take_step(self, most: int, shown: list[str]) -> tuple[int, int]:
         """Move up to `most` clusters to `shown`, none after punctuation; return how many, and the kind of the last."""

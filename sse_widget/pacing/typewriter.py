@@ -80,7 +80,7 @@ class Pacer:
     def rests_ms(self) -> float | None:
         """The time before which takes change nothing, if no delta comes and no end; None when any may."""
         backlog = self._backlog
-        if len(backlog.clusters) != 1 or not backlog.held or backlog.extension or self._wait_ms:
+        if len(backlog.clusters) != 1 or not backlog.growing or backlog.extension or self._wait_ms:
             return None
         return backlog.deltas[-1].arrival_ms + self._options.max_lag_ms
 
@@ -98,7 +98,7 @@ class Pacer:
         """No delta follows: the rest is shown at the unhurried pace or faster, within `max_lag_ms`."""
         self._now_ms = max(self._now_ms, now_ms)
         self._advance(self._now_ms)
-        self._backlog.ended = True
+        self._backlog.finish()
 
     def take(self, now_ms: float) -> str:
         """Return the text to show now, after what was returned before."""
@@ -145,9 +145,10 @@ class Pacer:
         self._backlog.weigh(self._weights_ms)
 
     def _ready(self, now_ms: float) -> int:
+        """Count the clusters that may be shown: the last one is held while a delta may extend it."""
         backlog = self._backlog
         waiting = len(backlog.clusters)
-        if waiting and backlog.held and backlog.deltas[-1].arrival_ms + self._options.max_lag_ms > now_ms:
+        if waiting and backlog.growing and backlog.deltas[-1].arrival_ms + self._options.max_lag_ms > now_ms:
             return waiting - 1
         return waiting
 
@@ -171,23 +172,23 @@ class Pacer:
         self._since_ms = now_ms
 
     def _spent_ms(self, now_ms: float) -> float:
-        since_ms, max_lag_ms = self._since_ms, self._options.max_lag_ms
+        start_ms, max_lag_ms = self._since_ms, self._options.max_lag_ms
+        passed_ms = now_ms - start_ms
         speed = self._even_speed()
+        even_ms = passed_ms * speed
         cost_ms = self._wait_ms
-        even_ms = (now_ms - since_ms) * speed
-        needed_ms = 0.0
+        needed_ms = [0.0]
         for delta in self._backlog.deltas:
-            arrival_ms = start_ms = delta.arrival_ms
-            deadline_ms = arrival_ms + max_lag_ms
-            if arrival_ms > since_ms:
+            arrival_ms = delta.arrival_ms
+            if arrival_ms > start_ms:
                 # No delta is shown in time that passed before it came.
-                even_ms = min(even_ms, cost_ms + (now_ms - start_ms) * speed)
-            else:
-                start_ms = since_ms
+                start_ms, passed_ms = arrival_ms, now_ms - arrival_ms
+                even_ms = min(even_ms, cost_ms + passed_ms * speed)
             cost_ms += delta.cost_ms
-            share = 1.0 if now_ms >= deadline_ms else (now_ms - start_ms) / (deadline_ms - start_ms)
-            needed_ms = max(needed_ms, cost_ms * share)
-        return max(needed_ms, even_ms)
+            deadline_ms = arrival_ms + max_lag_ms
+            due = now_ms >= deadline_ms
+            needed_ms.append(cost_ms if due else cost_ms * (passed_ms / (deadline_ms - start_ms)))
+        return max(even_ms, *needed_ms)
 
     def _even_speed(self) -> float:
         backlog = self._backlog
