@@ -1,7 +1,7 @@
 """Ten thousand virtual runs of a stream of 500 tokens on all cores.
 
-Two crosses. In `seeds` every run draws jitter of its own, so that network and page are computed anew in each; in `knobs`
-the chunker's, the network's and the pace's parameters are turned, and the page is computed anew in each.
+Two crosses. In `seeds` every run draws jitter of its own, so that network and page are computed anew in each. In
+`knobs` the parameters of chunker, network and pace are turned, and the page is computed anew in each.
 """
 
 from __future__ import annotations
