@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from sse_widget.measure.gaps import percentile
 from sse_widget.measure.graphemes import segment
-from sse_widget.measure.metrics import percentile
 from sse_widget.measure.virtual.network import Network
 from sse_widget.measure.virtual.page import Page
 from sse_widget.measure.virtual.run import Rehearsal, Setting, VirtualRun
