@@ -8,6 +8,7 @@
     ├── PayloadError        the text does not match the length or checksum of `done`
     ├── RemoteError         the server ended the stream, or refused it, with an error event
     ├── LogTrimmed          events that were not read yet are gone for good
+    ├── InvalidPlan         a fault plan that cannot be carried out
     └── Stopped             a reader has stopped what is being written
 
 Foreign exceptions (httpx, Tornado, OSError) are translated once, in the shell that owns the library.
@@ -90,3 +91,15 @@ class Stopped(SSEWidgetError):
     """Nothing more is wanted: a reader has stopped it, or its run has ended."""
 
     code = "stopped"
+
+
+class InvalidPlan(SSEWidgetError):
+    """A fault plan has a field that cannot be; `step` counts from 0, None for the plan's own fields."""
+
+    code = "invalid_request"
+
+    def __init__(self, problem: str, *, field: str = "", step: int | None = None) -> None:
+        where = field if step is None else f"steps[{step}].{field}" if field else f"steps[{step}]"
+        super().__init__(f"fault plan: {where} {problem}" if where else f"fault plan: {problem}")
+        self.step = step
+        self.field = field
