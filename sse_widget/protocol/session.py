@@ -95,7 +95,7 @@ class Session:
         if head.status == 200:
             return self._opened(head, now_ms)
         if head.status == 204:
-            return [Close(), self._finish("done", "", "")]
+            return self._nothing_left(now_ms)
         if head.status < 100 and self._may_return():
             return [Close(), *self._broken("head_cut", now_ms)]
         failure = failure_of_head(head)
@@ -187,6 +187,12 @@ class Session:
         target: Literal["start", "resume"] = "resume" if self.stream_id else "start"
         return Connect(target, self.stream_id, self.last_seq, self._last_event_id, self._jump, self.connection, reason)
 
+    def _nothing_left(self, now_ms: float) -> list[Action]:
+        # Who has read a stream to its end has seen what ends it, or it came in a form that could not be recognised.
+        if self._logged and self.last_seq > self._config.after:
+            return self._mismatch(now_ms)
+        return [Close(), self._finish("done", "", "")]
+
     def _opened(self, head: Head, now_ms: float) -> list[Action]:
         media_type = head.content_type.partition(";")[0].strip().lower()
         if media_type != CONTENT_TYPE:
@@ -250,13 +256,13 @@ class Session:
     def _done(self, event: Event, now_ms: float) -> list[Action]:
         ending = load("done", event.data)
         reason = ending.reason if isinstance(ending, Done) else "stop"
-        if isinstance(ending, Done) and self._checkable and not self._checksum.matches(ending):
+        if self._checkable and not self._checksum.agrees(event.data):
             return self._mismatch(now_ms)
         state: TerminalState = "stopped" if reason == "stopped" else "done"
         return [Deliver(event), Close(), self._finish(state, "", "")]
 
     def _mismatch(self, now_ms: float) -> list[Action]:
-        if self._reread or not self._reconnect:
+        if self._reread or not self._reconnect or not self._checkable:
             message = "the text does not match the length and checksum of the server, also when read again"
             return [Close(), self._finish("error", "payload_mismatch", message)]
         self._reread = True
@@ -267,12 +273,12 @@ class Session:
         return [Close(), Reset(), self._connect("payload_mismatch", now_ms)]
 
     def _foreign(self, event: Event, now_ms: float) -> list[Action]:
-        """An event without a seq: of another server, or a refusal of this attempt."""
-        if event.event == "error" and self._logged:
-            return self._refused(event, now_ms)
-        if not self._logged:
-            self._last_event_id = event.id
-            self._progress()
+        """An event without a seq: of another server, or a refusal of this attempt; or its id was spoilt on the way."""
+        if self._logged:
+            # It is not delivered: the hole that it leaves is read again, and its text would then be there twice.
+            return self._refused(event, now_ms) if event.event == "error" else []
+        self._last_event_id = event.id
+        self._progress()
         return [Deliver(event)]
 
     def _refused(self, event: Event, now_ms: float) -> list[Action]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sse_widget.protocol.actions import Action, Close, Connect, Deliver, Finish, Head, SessionConfig
+from sse_widget.protocol.actions import Action, Close, Connect, Deliver, Finish, Head, Reset, SessionConfig
 from sse_widget.protocol.session import Session
 from sse_widget.protocol.sse import Event
 
@@ -95,6 +95,8 @@ def test_any_order_of_inputs_keeps_the_promises(steps: list[tuple[Any, ...]], re
                     seq = int(event_id.rpartition(":")[2])
                     assert seq == seen + 1
                     seen = seq
+                case Reset():
+                    seen = 0
                 case Finish():
                     finished += 1
                     assert session.deadline_ms is None

@@ -3,6 +3,14 @@
  * Twin of protocol/checksum.py.
  */
 
+import { decode, integer } from "./events.js";
+
+const optional = {
+  check: (/** @type {unknown} */ value) => value === null || integer.check(value),
+  missing: null,
+};
+const STATED = { chars: optional, crc32: optional };
+
 /** The reflected polynomial of zlib's CRC-32 (RFC 1952, section 8), one entry a byte. */
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let remainder = byte;
@@ -40,9 +48,20 @@ export class Checksum {
   /**
    * Whether the text is the one that `done` speaks of.
    *
-   * @param {{chars: number, crc32: number}} done
+   * @param {{chars: number | null, crc32: number | null}} done
    */
   matches(done) {
     return done.chars === this.chars && done.crc32 === this.crc32;
+  }
+
+  /**
+   * Whether the data of `done` state this text, or nothing of a text; data that were spoilt agree with none.
+   *
+   * @param {string} data
+   */
+  agrees(data) {
+    const stated = decode(data, STATED);
+    if (stated === null) return false;
+    return (stated.chars === null && stated.crc32 === null) || this.matches(stated);
   }
 }

@@ -114,7 +114,7 @@ export class Session {
       return this.#opened(head, nowMs);
     }
     if (head.status === 204) {
-      return [CLOSE, this.#finish("done", "", "")];
+      return this.#nothingLeft(nowMs);
     }
     if (head.status < 100 && this.#mayReturn()) {
       return [CLOSE, this.#broken("head_cut", nowMs)];
@@ -287,6 +287,13 @@ export class Session {
     };
   }
 
+  /** @param {number} nowMs @returns {Action[]} */
+  #nothingLeft(nowMs) {
+    // Who has read a stream to its end has seen what ends it, or it came in a form that could not be recognised.
+    if (this.#logged && this.lastSeq > this.#config.after) return this.#mismatch(nowMs);
+    return [CLOSE, this.#finish("done", "", "")];
+  }
+
   /** @param {Head} head @param {number} nowMs @returns {Action[]} */
   #opened(head, nowMs) {
     const mediaType = (head.contentType.split(";")[0] ?? "").trim().toLowerCase();
@@ -363,7 +370,7 @@ export class Session {
   /** @param {SSEEvent} event @param {number} nowMs @returns {Action[]} */
   #done(event, nowMs) {
     const ending = /** @type {import("./events.js").Done | null} */ (load("done", event.data));
-    if (ending !== null && this.#checkable && !this.#checksum.matches(ending)) {
+    if (this.#checkable && !this.#checksum.agrees(event.data)) {
       return this.#mismatch(nowMs);
     }
     const state = ending?.reason === "stopped" ? "stopped" : "done";
@@ -372,7 +379,7 @@ export class Session {
 
   /** @param {number} nowMs @returns {Action[]} */
   #mismatch(nowMs) {
-    if (this.#reread || !this.#reconnect) {
+    if (this.#reread || !this.#reconnect || !this.#checkable) {
       const message = "the text does not match the length and checksum of the server, also when read again";
       return [CLOSE, this.#finish("error", "payload_mismatch", message)];
     }
@@ -385,20 +392,19 @@ export class Session {
   }
 
   /**
-   * An event without a seq: of another server, or a refusal of this attempt.
+   * An event without a seq: of another server, or a refusal of this attempt; or its id was spoilt on the way.
    *
    * @param {SSEEvent} event
    * @param {number} nowMs
    * @returns {Action[]}
    */
   #foreign(event, nowMs) {
-    if (event.event === "error" && this.#logged) {
-      return this.#refused(event, nowMs);
+    if (this.#logged) {
+      // It is not delivered: the hole that it leaves is read again, and its text would then be there twice.
+      return event.event === "error" ? this.#refused(event, nowMs) : [];
     }
-    if (!this.#logged) {
-      this.#lastEventId = event.id;
-      this.#progress();
-    }
+    this.#lastEventId = event.id;
+    this.#progress();
     return [{ do: "deliver", event }];
   }
 
