@@ -168,10 +168,11 @@ class Disturbance:
         if not broken:
             for _, frame in self._late:
                 happenings += self._send(frame, at_ms)
+        self._free_ms = max(self._free_ms, at_ms)
+        if not broken:
             happenings += self._flushed()
         self._late.clear()
         self._held.clear()
-        self._free_ms = max(self._free_ms, at_ms)
         self.over = True
         return [*happenings, Over(self._free_ms, broken)]
 

@@ -178,10 +178,10 @@ export class Disturbance {
   /** @param {number} atMs @param {boolean} broken @returns {Happening[]} */
   #close(atMs, broken) {
     const late = broken ? [] : this.#late.flatMap(({ data }) => this.#send(data, atMs));
+    this.#freeMs = Math.max(this.#freeMs, atMs);
     const flushed = broken ? [] : this.#flushed();
     this.#late = [];
     this.#held = [];
-    this.#freeMs = Math.max(this.#freeMs, atMs);
     this.over = true;
     return [...late, ...flushed, { do: "over", atMs: this.#freeMs, broken }];
   }
