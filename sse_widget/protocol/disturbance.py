@@ -23,6 +23,7 @@ MAX_PIECES = 4096
 """A frame drips in at most this many pieces; a longer one in larger pieces at the same rate."""
 
 _PINGS = (b"event: ping\n", b"event: ping\r")
+_UNNUMBERED = (*_PINGS, b"event: timing\n", b"event: timing\r")
 _CR, _LF = 0x0D, 0x0A
 
 
@@ -71,8 +72,9 @@ class Disturbance:
         """Take the next frame, at the time when the undisturbed server writes it."""
         if self.over or not frame:
             return []
-        if frame.startswith(_PINGS):
-            return [] if self._swallows() else self._send(frame, at_ms)
+        if frame.startswith(_UNNUMBERED):
+            lost = frame.startswith(_PINGS) and self._swallows()
+            return [] if lost else self._send(frame, at_ms)
         self._index += 1
         frame = self._altered(frame)
         for lane in self._struck("stall"):

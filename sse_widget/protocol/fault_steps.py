@@ -1,8 +1,8 @@
 """The steps of a fault plan: what can be done to a connection, and which values are allowed.
 
 A *frame* is one encoded event, as the server writes it (of a foreign recording: one read). `event` counts the frames of
-one connection from 0, which is `hello`; pings have no number, because when they come depends on the clock. Twin of
-js/protocol/fault_steps.js.
+one connection from 0, which is `hello`; `ping` and `timing` have no number, because when they come depends on the
+clock. Twin of js/protocol/fault_steps.js.
 """
 
 from __future__ import annotations

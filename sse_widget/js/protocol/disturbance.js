@@ -18,6 +18,7 @@ import { Chance } from "./chance.js";
 export const MAX_PIECES = 4096;
 
 const PING = new TextEncoder().encode("event: ping");
+const TIMING = new TextEncoder().encode("event: timing");
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -52,7 +53,10 @@ export class Disturbance {
    */
   feed(frame, atMs) {
     if (this.over || frame.length === 0) return [];
-    if (isPing(frame)) return this.#swallows() ? [] : this.#send(frame, atMs);
+    if (begins(frame, PING) || begins(frame, TIMING)) {
+      const lost = begins(frame, PING) && this.#swallows();
+      return lost ? [] : this.#send(frame, atMs);
+    }
     this.#index += 1;
     const altered = this.#altered(frame);
     for (const { step } of this.#struck("stall")) this.#freeMs = Math.max(this.#freeMs, atMs) + step.ms;
@@ -219,10 +223,10 @@ function placesOf(frame, where) {
   return places;
 }
 
-/** @param {Uint8Array} frame */
-function isPing(frame) {
-  const end = frame[PING.length];
-  return (end === LF || end === CR) && PING.every((byte, at) => frame[at] === byte);
+/** Whether the first line of a frame is this one. @param {Uint8Array} frame @param {Uint8Array} line */
+function begins(frame, line) {
+  const end = frame[line.length];
+  return (end === LF || end === CR) && line.every((byte, at) => frame[at] === byte);
 }
 
 /** @param {Uint8Array[]} pieces */
