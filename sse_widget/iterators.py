@@ -10,12 +10,12 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, Any
 
-from sse_widget.chunks import TAKEN, piece_of
+from sse_widget.protocol.chunks import TAKEN, piece_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from sse_widget.chunks import Piece
+    from sse_widget.protocol.chunks import Piece
 
 
 def is_async(source: object) -> bool:

@@ -17,8 +17,8 @@ from sse_widget.iterators import aclose, async_pieces, close, pieces
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sse_widget.chunks import Piece
     from sse_widget.feed import Feed
+    from sse_widget.protocol.chunks import Piece
     from sse_widget.push import End
 
 

@@ -6,11 +6,11 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
-from sse_widget.chunks import piece_of
 from sse_widget.errors import Stopped
 from sse_widget.feed import Ending
 from sse_widget.loop import submit
 from sse_widget.measure.measured import Measured
+from sse_widget.protocol.chunks import piece_of
 from sse_widget.pull import Pull
 from sse_widget.shown import Shown
 

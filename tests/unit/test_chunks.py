@@ -15,8 +15,8 @@ from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from rig import providers
-from sse_widget.chunks import Piece, piece_of
 from sse_widget.errors import RemoteError
+from sse_widget.protocol.chunks import Piece, piece_of
 
 KINDS = {
     "chat.completions": (providers.chat_completions, ChatCompletionChunk, "length"),
@@ -137,7 +137,7 @@ def test_a_chunk_of_another_shape_is_named(chunk):
 def test_chunks_are_known_without_their_packages():
     sent = json.dumps([data for _, data in providers.messages(providers.WORDS)])
     code = (
-        "import json, sys\nfrom sse_widget.chunks import piece_of\n"
+        "import json, sys\nfrom sse_widget.protocol.chunks import piece_of\n"
         f"assert ''.join(piece_of(chunk).text for chunk in json.loads({sent!r})) == {providers.TEXT!r}\n"
         "assert not {'openai', 'anthropic', 'langchain_core', 'pydantic'} & set(sys.modules)\n"
     )
