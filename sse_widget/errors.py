@@ -9,6 +9,7 @@
     ├── RemoteError         the server ended the stream, or refused it, with an error event
     ├── LogTrimmed          events that were not read yet are gone for good
     ├── InvalidPlan         a fault plan that cannot be carried out
+    ├── CassetteError       a recording cannot be read (`line` says where)
     └── Stopped             a reader has stopped what is being written
 
 Foreign exceptions (httpx, Tornado, OSError) are translated once, in the shell that owns the library.
@@ -85,6 +86,16 @@ class LogTrimmed(SSEWidgetError):
     """Events after the last one that was read are no longer held by the server."""
 
     code = "gap"
+
+
+class CassetteError(SSEWidgetError):
+    """A recording that cannot be read; `line` counts from 1 and is 0 where the file as a whole is meant."""
+
+    code = "bad_cassette"
+
+    def __init__(self, message: str, *, line: int = 0) -> None:
+        super().__init__(f"line {line}: {message}" if line else message)
+        self.line = line
 
 
 class Stopped(SSEWidgetError):
