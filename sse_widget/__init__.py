@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sse_widget.answer import Answer as Answer
+    from sse_widget.cassette import Cassette as Cassette
     from sse_widget.client import StreamClient as StreamClient
     from sse_widget.diagnosis import doctor as doctor
     from sse_widget.display import show as show
+    from sse_widget.errors import CassetteError as CassetteError
     from sse_widget.errors import ConnectError as ConnectError
     from sse_widget.errors import IdleTimeout as IdleTimeout
     from sse_widget.errors import LimitExceeded as LimitExceeded
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from sse_widget.errors import WrongContentType as WrongContentType
     from sse_widget.hosting import serve as serve
     from sse_widget.magic import load_ipython_extension as load_ipython_extension
+    from sse_widget.recording import record as record
     from sse_widget.shown import Shown as Shown
     from sse_widget.widget import StreamWidget as StreamWidget
     from sse_widget.writer import Writer as Writer
@@ -32,6 +35,8 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "Answer": "answer",
+    "Cassette": "cassette",
+    "CassetteError": "errors",
     "ConnectError": "errors",
     "IdleTimeout": "errors",
     "LimitExceeded": "errors",
@@ -47,6 +52,7 @@ _MODULES = {
     "WrongContentType": "errors",
     "doctor": "diagnosis",
     "load_ipython_extension": "magic",
+    "record": "recording",
     "serve": "hosting",
     "show": "display",
 }

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
             """Do it and return the exit status."""
 
 
-COMMANDS = {"doctor": "sse_widget.diagnosis.command"}
+COMMANDS = {
+    "doctor": "sse_widget.diagnosis.command",
+    "record": "sse_widget.recording.command",
+}
 """Subcommands and the modules that have them."""
 
 

@@ -79,6 +79,11 @@ class Connection:
             await self.close()
         return media_type(head.content_type), bytes(body)
 
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers of the response that is open, as (lower-case name, value); empty without one."""
+        return [] if self._response is None else self._response.headers.multi_items()
+
     async def read(self) -> bytes:
         """Return the next bytes as they arrived; empty at the end of the body."""
         if self._response is None:

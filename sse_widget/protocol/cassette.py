@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 SUFFIX = ".ssecast"
 VERSION = 1
-CLOCK_UNIT = "us"
 
 KEPT_HEADERS = frozenset({"content-type", "cache-control", "x-accel-buffering", "x-stream-id", "server", "via"})
 """Headers of the response that matter to a replay or to its reader, and hold no secret; no other is stored."""
@@ -44,7 +43,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     format: Literal["ssecast"] = "ssecast"
     version: int = VERSION
-    clock_unit: Literal["us"] = CLOCK_UNIT
+    clock_unit: Literal["us"] = "us"
     created: str = ""
     title: str = ""
     url: str = ""
