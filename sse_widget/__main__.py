@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "doctor": "sse_widget.diagnosis.command",
     "record": "sse_widget.recording.command",
+    "replay": "sse_widget.recording.replaying",
 }
 """Subcommands and the modules that have them."""
 

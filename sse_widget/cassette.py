@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from sse_widget.errors import LimitExceeded, RemoteError
 from sse_widget.protocol.cassette import Decoder, Encoder, End, Header, Read
 from sse_widget.protocol.sse import Event, Parser
 from sse_widget.protocol.transcript import transcript
@@ -68,11 +66,11 @@ class Cassette(msgspec.Struct, frozen=True, repr_omit_defaults=True):
 
     @property
     def text(self) -> str:
-        """What the stream says, of ours, OpenAI's, Anthropic's, or plain text; up to a failure, if it tells of one."""
-        pieces: list[str] = []
-        with suppress(RemoteError, LimitExceeded):
-            pieces.extend(said.text for said in transcript(self.reads))
-        return "".join(pieces)
+        """What the stream says, of ours, OpenAI's, Anthropic's, or plain text; up to a failure, if it tells of one.
+
+        Raises LimitExceeded as `events` does.
+        """
+        return "".join(said.text for said in transcript(self.reads))
 
     def __repr__(self) -> str:
         how = self.end.end if self.end is not None else "not whole"

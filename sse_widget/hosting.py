@@ -94,6 +94,10 @@ class Hosted:
             "asking again starts a new one"
         )
 
+    def wait(self) -> None:
+        """Return when the process has ended, which by itself it never does."""
+        self._process.wait()
+
     def stop(self) -> None:
         """End the server: its runs get their terminal event first. Safe to call twice."""
         atexit.unregister(self.stop)
@@ -154,20 +158,20 @@ def own() -> Hosted:
         return _own
 
 
-def serve(**flags: Flag) -> Hosted:
+def serve(*, guarded: bool = True, **flags: Flag) -> Hosted:
     """Start a server on a free port of loopback, and return once it listens.
 
     `flags` are those of `sse-server` with underscores, such as `model="synthetic:rate=20"` or `heartbeat_s=5`. Its
-    token is random; pages of localhost may ask. Raises ConnectError, with what the server said, when it does not
-    come up within 30 s.
+    token is random; one that is not `guarded` has none. Pages of localhost may ask. Raises ConnectError, with what the
+    server said, when it does not come up within 30 s.
     """
-    token = secrets.token_urlsafe(32)
+    token = secrets.token_urlsafe(32) if guarded else ""
     with tempfile.TemporaryDirectory(prefix="sse-widget-") as folder, tempfile.TemporaryFile() as log:
         token_file, ready_file = Path(folder, "token"), Path(folder, "ready")
         token_file.touch(mode=0o600)
         token_file.write_text(token, "utf-8")
         pages = (*LOCAL_PAGES, *map(str, _listed(flags.pop("allow_origin", ()))))
-        files = {"token_file": str(token_file), "ready_file": str(ready_file)}
+        files = {"ready_file": str(ready_file), **({"token_file": str(token_file)} if guarded else {})}
         process = subprocess.Popen(
             # -P: a file beside the notebook must not stand in for a module of the server.
             [

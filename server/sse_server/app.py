@@ -16,6 +16,7 @@ from sse_server.errors import ServerError
 from sse_server.guards.auth import Gate
 from sse_server.guards.tickets import TicketOffice
 from sse_server.handlers.base import Route, Services
+from sse_server.handlers.cassettes import CassetteHandler, CassettesHandler
 from sse_server.handlers.chat import ChatHandler
 from sse_server.handlers.intake import Application
 from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler, PartHandler
@@ -25,6 +26,8 @@ from sse_server.handlers.websocket import SocketHandler
 from sse_server.log.memory import MemoryLog
 from sse_server.runs import Runs
 from sse_server.sources.local import LocalSource
+from sse_server.sources.replay import ReplaySource, parse_replay
+from sse_server.sources.shelf import Shelf
 from sse_server.sources.synthetic import SyntheticSource, parse_params
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/runs/([^/]+)", RunHandler),
     (r"/api/v1/stream/ws", SocketHandler),
     (r"/api/v1/stream/runs/([^/]+)/tokens", TokensHandler),
+    (r"/api/v1/stream/cassettes", CassettesHandler),
+    (r"/api/v1/stream/cassettes/([^/]+)", CassetteHandler),
     (r"/api/v1/stream/health", HealthHandler),
     (r"/api/v1/clock", ClockHandler),
     (r"/static/(part-[a-z]+\.js)", PartHandler),
@@ -49,13 +54,14 @@ ROUTES: list[tuple[str, type[Route]]] = [
 
 
 class Models:
-    """The sources by model name: `local`, the configured GGUF file, and `synthetic:…`.
+    """The sources by model name: `local`, the configured GGUF file, `synthetic:…`, and `replay:…`.
 
     `default` is the model of questions that name none: a file goes by its name, for its path concerns nobody.
     """
 
-    def __init__(self, configured: str) -> None:
+    def __init__(self, configured: str, shelf: Shelf) -> None:
         path = Path(configured)
+        self._shelf = shelf
         self._sources: dict[str, TokenSource] = {}
         self._files = {path.name: path} if path.suffix == ".gguf" else {}
         self.default = path.name if self._files else configured
@@ -66,9 +72,12 @@ class Models:
         kind, _, params = model.partition(":")
         if kind == "synthetic":
             return SyntheticSource(parse_params(params))
+        if kind == "replay":
+            name, speed = parse_replay(params)
+            return ReplaySource(name, self._shelf.path(name), speed)
         if model not in self._sources:
             if model != "local" and model not in self._files:
-                known = ", ".join(["local", *self._files, "synthetic:…"])
+                known = ", ".join(["local", *self._files, "synthetic:…", "replay:…"])
                 raise ServerError("unknown_model", name=model[:80], known=known)
             self._sources[model] = LocalSource(self._files.get(model))
         return self._sources[model]
@@ -86,7 +95,8 @@ class Server:
     """
 
     def __init__(self, config: Config, *, prefix: str = "", token: str | None = None) -> None:
-        self.models = Models(config.model)
+        shelf = Shelf(config.cassettes, _shipped("cassettes"))
+        self.models = Models(config.model, shelf)
         log = MemoryLog(time.monotonic, expire_s=config.expire_s)
         tickets = TicketOffice(secrets.token_bytes(32), time.time)
         self.services = Services(
@@ -100,6 +110,7 @@ class Server:
             prefix=prefix,
             node=secrets.token_hex(4),
             static=static_folder(),
+            shelf=shelf,
         )
 
     def application(self) -> Application:
@@ -123,9 +134,14 @@ class Server:
 
 def static_folder() -> Path:
     """Return the folder of the built page and bundles."""
+    return _shipped("static")
+
+
+def _shipped(name: str) -> Path:
+    """Return a folder of files that come with sse_widget, which need not be imported for it."""
     spec = importlib.util.find_spec("sse_widget")
     folders = [] if spec is None else list(spec.submodule_search_locations or [])
-    return Path(folders[0]) / "static" if folders else Path("static")
+    return Path(folders[0]) / name if folders else Path(name)
 
 
 def log_request(handler: tornado.web.RequestHandler) -> None:

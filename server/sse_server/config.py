@@ -29,6 +29,7 @@ class Config(msgspec.Struct, frozen=True):
     port: int = 8765
     model: str = "local"
     log: str = "memory"
+    cassettes: str = ""
     heartbeat_s: float = 20.0
     max_question_length: int = 10_000
     max_runs: int = 64
@@ -64,8 +65,9 @@ class Config(msgspec.Struct, frozen=True):
 _HELP = {
     "host": "address to listen on",
     "port": "port to listen on; 0 picks a free one",
-    "model": "model of questions that name none: local, path/to/model.gguf, or synthetic:…",
+    "model": "model of questions that name none: local, path/to/model.gguf, synthetic:…, or replay:…",
     "log": "where events are kept: memory",
+    "cassettes": "folder of .ssecast recordings, or one of them, beside those that come with the package",
     "heartbeat_s": "seconds without a write until a ping is sent",
     "max_question_length": "longest question, in characters",
     "max_runs": "most runs at once",

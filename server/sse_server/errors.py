@@ -70,6 +70,14 @@ MESSAGES: dict[str, Words] = {
         'The model "{name}" is not offered here. Offered: {known}.',
         'النموذج "{name}" غير متاح هنا. المتاح: {known}.',
     ),
+    "unknown_cassette": Words(
+        'There is no recording "{name}" here. There are: {known}. --cassettes names a folder of others.',
+        'لا يوجد تسجيل باسم "{name}" هنا. الموجود: {known}. يحدّد الخيار ‎--cassettes‎ مجلدًا غيره.',
+    ),
+    "bad_cassette": Words(
+        'The recording "{name}" cannot be replayed ({detail}). Record it again.',
+        'تعذّرت إعادة التسجيل "{name}" ({detail}). سجّله من جديد.',
+    ),
     "bad_event_id": Words(
         "The last event id is not one of this server's (<stream id>:<number>), or lies beyond the end of the "
         "stream. Drop it to read from the start.",
@@ -171,6 +179,8 @@ CODES = {
     "bad_parameter": "invalid_request",
     "unknown_parameter": "invalid_request",
     "unknown_model": "invalid_request",
+    "unknown_cassette": "not_found",
+    "bad_cassette": "upstream_error",
     "bad_event_id": "invalid_request",
     "bad_method": "invalid_request",
     "bad_request": "invalid_request",

@@ -76,7 +76,15 @@ class End(msgspec.Struct, frozen=True):
     crc32: int
 
 
+class _Mark(msgspec.Struct):
+    """What every header must hold, so that no other JSON is taken for one."""
+
+    format: Literal["ssecast"]
+    version: int
+
+
 _json = msgspec.json.Encoder()
+_decode_mark = msgspec.json.Decoder(_Mark).decode
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_read = msgspec.json.Decoder(Read).decode
 _decode_end = msgspec.json.Decoder(End).decode
@@ -168,11 +176,12 @@ class Decoder:
 
 def _header_of(line: bytes) -> Header:
     try:
+        version = _decode_mark(line).version
+        if version != VERSION:
+            raise CassetteError(f"version {version} is not known here, only {VERSION}; update sse-widget", line=1)
         header = _decode_header(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CassetteError(f"no header of a {SUFFIX} recording: {error}", line=1) from error
-    if header.version != VERSION:
-        raise CassetteError(f"version {header.version} is not known here, only {VERSION}; update sse-widget", line=1)
     if header.content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
         raise CassetteError(f"the content type is {header.content_type!r}, not {CONTENT_TYPE}", line=1)
     return header

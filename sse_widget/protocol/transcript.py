@@ -25,7 +25,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):
-    """A piece of the text, and when it had arrived; `end` when it says how the text ends.
+    """A piece of the text, and when it had arrived; `end` when it says how the text ends, `failure` when it failed.
 
     `plain` text has no end of its own: it is over with the body.
     """
@@ -34,15 +34,20 @@ class Said(msgspec.Struct, frozen=True, gc=False):
     text: str
     end: Literal["", "stop", "length"] = ""
     plain: bool = False
+    failure: str = ""
 
 
 def transcript(reads: Iterable[Read]) -> Iterator[Said]:
-    """Yield what the events in these reads say. Raises RemoteError where the stream says that it failed."""
+    """Yield what the events in these reads say, up to a failure. Raises LimitExceeded for one larger than 16 MiB."""
     parser = Parser()
     for read in reads:
         for event in parser.feed(read.data):
             plain = is_plain(event)
-            piece = Piece(_plain_text(event)) if plain else said(event)
+            try:
+                piece = Piece(_plain_text(event)) if plain else said(event)
+            except RemoteError as error:
+                yield Said(read.offset_us, "", failure=error.message)
+                return
             if piece.text or piece.end:
                 yield Said(read.offset_us, piece.text, piece.end, plain)
 

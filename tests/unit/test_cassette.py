@@ -102,6 +102,7 @@ def test_no_more_than_one_line_is_held():
         (1, b'{"format":"ssecast"', "no header"),
         (1, b'{"format":"asciicast","version":2}\n', "no header"),
         (1, b"\xff\xfe\n", "no header"),
+        (1, b"{}\n", "no header"),
         (1, b'{"format":"ssecast","version":2}\n', "version 2"),
         (1, b'{"format":"ssecast","version":1,"headers":[["content-type","text/html"]]}\n', "'text/html'"),
         (2, b"\n", "neither a read nor an end"),

@@ -18,6 +18,7 @@ from sse_server.guards.tickets import TicketOffice
 from sse_server.guards.validation import query_fields
 from sse_server.log.base import EventLog
 from sse_server.runs import Runs
+from sse_server.sources.shelf import Shelf
 from sse_widget.protocol.events import CONTENT_TYPE, dump
 from sse_widget.protocol.sse import Event, encode
 
@@ -49,7 +50,7 @@ class Services(msgspec.Struct, frozen=True):
     """What handlers work with, made in app.py.
 
     `model` is that of questions that name none, `prefix` the path before `/api/v1`, `node` names the process, `static`
-    is the folder of the bundles, `sockets` are the WebSockets that are open.
+    is the folder of the bundles, `shelf` has the recordings, `sockets` are the WebSockets that are open.
     """
 
     config: Config
@@ -62,6 +63,7 @@ class Services(msgspec.Struct, frozen=True):
     prefix: str
     node: str
     static: Path
+    shelf: Shelf
     sockets: set[Socket] = msgspec.field(default_factory=set)
 
 

@@ -1,0 +1,87 @@
+"""Recordings as they were: `/api/v1/stream/cassettes/NAME` answers with the recorded bytes at the recorded times."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import ExitStack
+
+from sse_server.errors import ServerError
+from sse_server.guards.validation import Range, refuse_unknown
+from sse_server.handlers.base import Route, refusing
+from sse_server.handlers.stream import StreamRoute
+from sse_server.sources.replay import FASTEST, Pace
+from sse_widget.errors import CassetteError
+from sse_widget.protocol.cassette import KEPT_HEADERS, Decoder
+
+logger = logging.getLogger(__name__)
+
+SPEED = Range(0, FASTEST)
+
+
+class CassettesHandler(Route):
+    """Which recordings there are."""
+
+    @refusing
+    async def get(self) -> None:
+        """Answer with their names."""
+        self.principal.require("start")
+        self.send_json({"cassettes": sorted(self.services.shelf.files())})
+
+
+class CassetteHandler(StreamRoute):
+    """Plays one recording to its connection, byte for byte, one write a read; nothing of it is logged or resumed."""
+
+    streams = ("GET",)
+
+    @refusing
+    async def get(self, name: str) -> None:
+        """Play it, `speed` times as fast, 0 flat out; what was cut is cut again."""
+        self.principal.require("start")
+        fields = self.fields()
+        refuse_unknown(fields, frozenset({"speed"}), connection=False)
+        speed = SPEED.read("speed", fields.get("speed", "1"))
+        path = self.services.shelf.path(name)
+        with ExitStack() as stack:
+            try:
+                tape = Decoder(stack.enter_context(path.open("rb")))
+            except (CassetteError, OSError) as error:
+                raise ServerError("bad_cassette", name=name, detail=str(error)) from error
+            await self._play_to_end(tape, speed)
+
+    async def _play_to_end(self, tape: Decoder, speed: float) -> None:
+        self._begin()
+        self.set_header("X-Content-Type-Options", "nosniff")
+        for header, value in tape.header.headers:
+            if header in KEPT_HEADERS:
+                self.set_header(header, value)
+        self.services.counters.opened()
+        self._delivery = asyncio.create_task(self._play(tape, speed))
+        try:
+            await asyncio.wait({self._delivery})
+        finally:
+            self.services.counters.closed()
+        if self._delivery.cancelled() or self._delivery.exception() is not None:
+            self._drop()
+
+    async def _play(self, tape: Decoder, speed: float) -> None:
+        pace = Pace(speed)
+        await pace.until(tape.header.head_us)
+        await self._send(b"")
+        try:
+            for read in tape:
+                await pace.until(read.offset_us)
+                if read.data:
+                    await self._send(read.data)
+        except CassetteError as error:
+            logger.warning("a recording is damaged: %s", error)
+        if tape.end is not None:
+            await pace.until(tape.end.offset_us)
+        if tape.end is not None and tape.end.end == "ended":
+            self.finish()
+        else:
+            self._wire().close()
+
+    async def _send(self, data: bytes) -> None:
+        async with asyncio.timeout(self.services.config.send_timeout_s):
+            await self._write_through(data)
