@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from sse_widget.protocol.cassette import Decoder, Encoder, End, Header, Read
+from sse_widget.errors import CassetteError
+from sse_widget.protocol.cassette import SUFFIX, Decoder, Encoder, End, Header, Read
 from sse_widget.protocol.sse import Event, Parser
 from sse_widget.protocol.transcript import transcript
 
 if TYPE_CHECKING:
     import os
+
+_SAMPLES = Path(__file__).with_name("cassettes")
 
 
 class Cassette(msgspec.Struct, frozen=True, repr_omit_defaults=True):
@@ -33,6 +36,13 @@ class Cassette(msgspec.Struct, frozen=True, repr_omit_defaults=True):
             decoder = Decoder(file)
             reads = tuple(decoder)
         return cls(decoder.header, reads, decoder.end)
+
+    @classmethod
+    def sample(cls, name: str) -> Self:
+        """Return a recording that comes with this package. Raises CassetteError, with the names that there are."""
+        if name not in samples():
+            raise CassetteError(f"there is no sample {name!r}; there are {', '.join(samples())}")
+        return cls.load(_SAMPLES / f"{name}{SUFFIX}")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file, over one that is there; without an end if this has none."""
@@ -77,3 +87,8 @@ class Cassette(msgspec.Struct, frozen=True, repr_omit_defaults=True):
         name = self.header.title or self.header.url
         size = sum(len(read.data) for read in self.reads)
         return f"<Cassette {name} {self.duration_s:.2f} s, {len(self.reads)} reads, {size} bytes, {how}>"
+
+
+def samples() -> list[str]:
+    """Return the names of the recordings that come with this package."""
+    return sorted(path.stem for path in _SAMPLES.glob(f"*{SUFFIX}"))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sse_widget.cassette import samples
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -58,6 +60,11 @@ def test_it_has_every_module_and_the_types_marker(names: list[str]) -> None:
         modules = {f"{package}/{path.relative_to(folder).as_posix()}" for path in folder.rglob("*.py")}
         assert modules <= set(names)
         assert f"{package}/py.typed" in names
+
+
+def test_it_has_the_sample_recordings(names: list[str]) -> None:
+    assert {f"sse_widget/cassettes/{name}.ssecast" for name in samples()} <= set(names)
+    assert len(samples()) == 6
 
 
 def test_it_enables_the_jupyter_extension(names: list[str]) -> None:

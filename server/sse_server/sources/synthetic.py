@@ -1,8 +1,9 @@
 """Seeded text at a chosen rate: a source whose every run is the same, for tests, demonstrations and measuring.
 
 Written as `synthetic:tokens=250,rate=50,lang=en,seed=1,jitter=0.2,ttft_ms=0`. `rate` is tokens a second, 0 is flat
-out; `jitter` spreads each gap evenly by that share. The text depends on `tokens`, `lang` and `seed` alone; the lang
-`markdown` is a document with code, tables, math and both directions.
+out; `jitter` spreads each gap evenly by that share. With `burst=N` so many tokens come at once, at the same rate; with
+`stall_every=N,stall_ms=M` the model is silent for so long after every so many tokens. The text depends on `tokens`,
+`lang` and `seed` alone; the lang `markdown` is a document with code, tables, math and both directions.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _SHOWN = 60
 
 
 class SyntheticParams(msgspec.Struct, frozen=True):
-    """Bounded parameters of the seeded text; `rate` in tokens/s, `ttft_ms` before the first token."""
+    """Bounded parameters of the seeded text; `rate` in tokens/s, `ttft_ms` before the first token; 0 never stalls."""
 
     tokens: int = 250
     rate: float = 50.0
@@ -45,6 +46,9 @@ class SyntheticParams(msgspec.Struct, frozen=True):
     seed: int = 1
     jitter: float = 0.2
     ttft_ms: float = 0.0
+    burst: int = 1
+    stall_every: int = 0
+    stall_ms: float = 0.0
 
 
 _BOUNDS = {
@@ -53,7 +57,11 @@ _BOUNDS = {
     "seed": (0, 2**63),
     "jitter": (0, 1),
     "ttft_ms": (0, 600_000),
+    "burst": (1, 100_000),
+    "stall_every": (0, 100_000),
+    "stall_ms": (0, 600_000),
 }
+_WHOLE = frozenset({"tokens", "seed", "burst", "stall_every"})
 
 
 def parse_params(text: str) -> SyntheticParams:
@@ -75,7 +83,7 @@ def parse_params(text: str) -> SyntheticParams:
 
 def _number(name: str, raw: str) -> float:
     low, high = _BOUNDS[name]
-    whole = name in {"tokens", "seed"}
+    whole = name in _WHOLE
     try:
         value = int(raw) if whole else float(raw)
     except ValueError:
@@ -107,6 +115,22 @@ def words(params: SyntheticParams) -> Iterator[str]:
         yield f"{pick.choice(WORDS[lang])}{end}{gap}"
 
 
+def _gaps_s(params: SyntheticParams) -> Iterator[float]:
+    """Yield the seconds from each token to the next."""
+    pick = random.Random(params.seed)  # noqa: S311 - repeatable gaps, no secret
+    waited_s = 0.0
+    for count in itertools.count(1):
+        if params.rate:
+            waited_s += (1.0 + params.jitter * (2.0 * pick.random() - 1.0)) / params.rate
+        if params.stall_every and count % params.stall_every == 0:
+            waited_s += params.stall_ms / 1000.0
+        if count % params.burst:
+            yield 0.0
+        else:
+            yield waited_s
+            waited_s = 0.0
+
+
 class SyntheticSource:
     """See the module."""
 
@@ -116,7 +140,7 @@ class SyntheticSource:
     async def tokens(self, request: ChatRequest) -> AsyncGenerator[Token, None]:
         """Yield the seeded tokens on time: a late one does not move the later ones."""
         params = self._params
-        pick = random.Random(params.seed)  # noqa: S311 - repeatable gaps, no secret
+        gaps = _gaps_s(params)
         loop = asyncio.get_running_loop()
         due = loop.time() + params.ttft_ms / 1000.0
         limit = request.max_tokens or params.tokens
@@ -129,8 +153,7 @@ class SyntheticSource:
             elif index % _BREATHE_EVERY == _BREATHE_EVERY - 1:
                 await asyncio.sleep(0)
             yield Token(word)
-            if params.rate:
-                due += (1.0 + params.jitter * (2.0 * pick.random() - 1.0)) / params.rate
+            due += next(gaps)
         yield Token("", "stop")
 
     async def close(self) -> None:
