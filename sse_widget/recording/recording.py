@@ -94,9 +94,10 @@ class Recording:
 
     async def _record(self) -> None:
         connection = self._connection
-        created = self._now()
-        self._asked_ns = self._clock_ns()
         try:
+            connection.prepare(self._request.url)
+            created = self._now()
+            self._asked_ns = self._clock_ns()
             head = await connection.open(self._request)
             if head.status != 200:
                 raise refusal(head)
