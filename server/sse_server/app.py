@@ -22,6 +22,7 @@ from sse_server.handlers.intake import Application
 from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler, PartHandler
 from sse_server.handlers.push import PushedRunsHandler, TokensHandler
 from sse_server.handlers.runs import RunHandler
+from sse_server.handlers.spans import SpansHandler
 from sse_server.handlers.websocket import SocketHandler
 from sse_server.log.memory import MemoryLog
 from sse_server.runs import Runs
@@ -29,6 +30,7 @@ from sse_server.sources.local import LocalSource
 from sse_server.sources.replay import ReplaySource, parse_replay
 from sse_server.sources.shelf import Shelf
 from sse_server.sources.synthetic import SyntheticSource, parse_params
+from sse_server.spans import SpanBooks
 
 if TYPE_CHECKING:
     import tornado.web
@@ -45,6 +47,7 @@ ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/runs/([^/]+)", RunHandler),
     (r"/api/v1/stream/ws", SocketHandler),
     (r"/api/v1/stream/runs/([^/]+)/tokens", TokensHandler),
+    (r"/api/v1/stream/runs/([^/]+)/spans", SpansHandler),
     (r"/api/v1/stream/cassettes", CassettesHandler),
     (r"/api/v1/stream/cassettes/([^/]+)", CassetteHandler),
     (r"/api/v1/stream/health", HealthHandler),
@@ -98,11 +101,14 @@ class Server:
         shelf = Shelf(config.cassettes, _shipped("cassettes"))
         self.models = Models(config.model, shelf)
         log = MemoryLog(time.monotonic, expire_s=config.expire_s)
+        spans = SpanBooks()
         tickets = TicketOffice(secrets.token_bytes(32), time.time)
         self.services = Services(
             config=config,
             log=log,
-            runs=Runs(log, self.models.source_of, unread_limit_s=config.unread_limit_s, max_runs=config.max_runs),
+            runs=Runs(
+                log, self.models.source_of, spans, unread_limit_s=config.unread_limit_s, max_runs=config.max_runs
+            ),
             gate=Gate(token or config.token(), tickets),
             tickets=tickets,
             counters=Counters(),
@@ -111,6 +117,7 @@ class Server:
             node=secrets.token_hex(4),
             static=static_folder(),
             shelf=shelf,
+            spans=spans,
         )
 
     def application(self) -> Application:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sse_server.log.base import EventLog, StreamInfo
+    from sse_server.tracing import Tracing
 
 PING = encode(Event("ping", msgspec.json.encode(PING_DATA).decode()))
 RETRY_MS = 300
@@ -80,10 +81,10 @@ class Delivery:
 
     It speaks server-sent events; a WebSocket's `write` takes them apart again, which costs it 2 µs an event. `write`
     sends bytes and returns once the operating system has them; when it takes longer than `send_timeout_s` the
-    reader is given up by TimeoutError and comes back by its last event id.
+    reader is given up by TimeoutError and comes back by its last event id. `tracing` is for one who wants stamps.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         log: EventLog,
         write: Callable[[bytes], Awaitable[None]],
@@ -91,12 +92,14 @@ class Delivery:
         *,
         heartbeat_s: float,
         send_timeout_s: float,
+        tracing: Tracing | None = None,
     ) -> None:
         self._log = log
         self._write = write
         self._counters = counters
         self._heartbeat_s = heartbeat_s
         self._send_timeout_s = send_timeout_s
+        self._tracing = tracing
 
     async def send(self, data: bytes) -> None:
         """Write and flush under the deadline."""
@@ -120,23 +123,28 @@ class Delivery:
             node=node,
         )
         whole = visit.snapshot and visit.after == 0 and info.text != ""
-        await self.send(greeting(hello) + (snapshot(info) if whole else b""))
+        await self.send(greeting(hello) + (self._snapshot(info) if whole else b""))
         if not gap and not (whole and visit.once):
             await self.run(Reading(info.stream_id, info.text_seq if whole else visit.after, visit.once))
 
     async def run(self, reading: Reading) -> None:
         """Deliver until the stream has ended (or once)."""
-        after = reading.after
+        stream_id, after = reading.stream_id, reading.after
         while True:
-            batch = await self._log.read(reading.stream_id, after, self._heartbeat_s)
+            batch = await self._log.read(stream_id, after, self._heartbeat_s)
             if batch.frames:
-                await self.send(b"".join(batch.frames))
+                tracing = self._tracing
+                await self.send(b"".join(batch.frames) if tracing is None else await tracing.batch(stream_id, batch))
                 after = batch.last
             elif not batch.ended:
                 await self.send(PING)
                 self._counters.pings += 1
             if batch.ended or reading.once:
                 return
+
+    def _snapshot(self, info: StreamInfo) -> bytes:
+        frame = snapshot(info)
+        return frame if self._tracing is None else self._tracing.timed(info.text_seq, info.text_seq, frame)
 
 
 def greeting(hello: Hello) -> bytes:

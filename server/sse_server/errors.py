@@ -149,6 +149,22 @@ MESSAGES: dict[str, Words] = {
         "The text of this run is made by the server. Text can be sent only to runs begun by POST /api/v1/stream/runs.",
         "نص هذه الإجابة يصنعه الخادم. لا يُرسل النص إلا إلى ما بدأ بالطلب ‎POST /api/v1/stream/runs‎.",
     ),
+    "bad_spans": Words(
+        "The spans cannot be read: {detail}. Send {{reader, from, rows}}, each row an array that begins with its kind.",
+        "تعذّرت قراءة القياسات: {detail}. أرسل {{reader, from, rows}} وكل صف مصفوفة تبدأ بنوعه.",
+    ),
+    "spans_gap": Words(
+        "The rows begin at number {got}, but {have} are here. Send them again from {have} on.",
+        "تبدأ الصفوف بالرقم {got}، والموجود هنا {have}. أرسلها من جديد ابتداءً من {have}.",
+    ),
+    "too_many_spans": Words(
+        "A page may send at most {limit} rows for a run. What came before them is kept.",
+        "لا ترسل الصفحة أكثر من {limit} صف للإجابة الواحدة. ما وصل قبلها محفوظ.",
+    ),
+    "too_many_readers": Words(
+        "{limit} pages have sent what they saw of this run, the most that are kept.",
+        "أرسلت {limit} صفحة ما عرضته من هذه الإجابة، وهذا أقصى ما يُحفظ.",
+    ),
     "producer_failed": Words(
         "What produced this text failed: {detail}. What arrived before is kept.",
         "تعذّر إكمال النص عند مصدره: {detail}. ما وصل قبل ذلك محفوظ.",
@@ -190,6 +206,10 @@ CODES = {
     "no_route": "not_found",
     "push_gap": "invalid_request",
     "not_pushed": "invalid_request",
+    "bad_spans": "invalid_request",
+    "spans_gap": "invalid_request",
+    "too_many_spans": "invalid_request",
+    "too_many_readers": "invalid_request",
     "producer_failed": "upstream_error",
 }
 """Messages whose public code is another one's name."""
@@ -202,6 +222,9 @@ _STATUS = {
     "upgrade_required": 426,
     "push_gap": 409,
     "not_pushed": 409,
+    "spans_gap": 409,
+    "too_many_spans": 413,
+    "too_many_readers": 413,
     "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,

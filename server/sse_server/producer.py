@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from sse_server.errors import Lang, ServerError, as_utf8
-from sse_server.log.base import EventLog, ExpiredStreamError, Stop, Tune, UnknownStreamError
+from sse_server.log.base import EventLog, ExpiredStreamError, Origin, Stop, Tune, UnknownStreamError
 from sse_server.sources.base import ChatRequest
 from sse_widget.pacing.chunker import Chunk, Chunker, Knobs
 from sse_widget.protocol.checksum import Checksum
@@ -18,7 +19,7 @@ from sse_widget.protocol.events import Delta, Done, DoneReason, Error, Message, 
 from sse_widget.protocol.sse import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sse_server.sources.base import TokenSource
 
@@ -44,7 +45,7 @@ class Order(msgspec.Struct, frozen=True):
 class Producer:
     """Produces one stream. Deltas that wait for their time are sent by a timer, so a slow source delays nothing.
 
-    Its clock is the event loop's, in seconds.
+    Its clock is the event loop's, in seconds; stamps are the same time in ns.
     """
 
     def __init__(self, stream_id: str, order: Order, source: TokenSource, log: EventLog) -> None:
@@ -57,6 +58,7 @@ class Producer:
         self._chunker = Chunker(order.knobs)
         self._checksum = Checksum()
         self._tokens = 0
+        self._made_ns: deque[int] = deque()
         self._sending = asyncio.Lock()
         self._retuned = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -88,16 +90,17 @@ class Producer:
         async with aclosing(self._source.tokens(self._order.request)) as tokens:
             async for token in tokens:
                 if token.text:
-                    await self._push(token.text)
+                    await self._push(token.text, self._now_ns())
                 if token.finish:
                     reason = token.finish
         await self._hold()
         return reason
 
-    async def _push(self, token: str) -> None:
+    async def _push(self, token: str, made_ns: int) -> None:
         # The lock is held from the chunker to the log: deltas reach the log in the order in which they were cut.
         async with self._sending:
             self._tokens += 1
+            self._made_ns.append(made_ns)
             await self._send(self._chunker.push(as_utf8(token), self._clock()))
 
     async def _flush_due(self) -> None:
@@ -107,8 +110,17 @@ class Producer:
     async def _send(self, chunk: Chunk | None) -> None:
         if chunk is not None:
             self._checksum.add(chunk.text)
-            await self._append(Delta(chunk.text))
+            origin = self._origin(chunk)
+            await self._append(Delta(chunk.text), origins=(origin,))
         self._arm()
+
+    def _origin(self, chunk: Chunk) -> Origin:
+        """Return the stamps of a chunk that was cut now: chunks are made of whole tokens, in their order."""
+        made_ns = [self._made_ns.popleft() for _ in range(chunk.tokens)]
+        return Origin(made_ns[0], made_ns[-1], self._now_ns())
+
+    def _now_ns(self) -> int:
+        return int(self._clock() * 1e9)
 
     async def _hold(self) -> None:
         """Wait until `delay_ms` lets the last delta out, however the knobs change meanwhile."""
@@ -180,17 +192,20 @@ class Producer:
     async def _end(self, ending: Done | Error, elapsed_s: float) -> None:
         """Append what is held, the metadata and the terminal event, in one go."""
         messages: list[Message] = []
+        origins: list[Origin] = []
         held = self._chunker.finish(self._clock())
         if held is not None:
             self._checksum.add(held.text)
             messages.append(Delta(held.text))
+            origins.append(self._origin(held))
         if isinstance(ending, Done):
             messages.append(Metadata(self._order.request.model, self._tokens, round(elapsed_s, 3)))
             ending = Done(ending.reason, ending.tokens, self._checksum.chars, self._checksum.crc32)
         try:
-            await self._append(*messages, ending)
+            await self._append(*messages, ending, origins=origins)
         except (UnknownStreamError, ExpiredStreamError):
             logger.info("run %s was deleted before its end", self._stream_id)
 
-    async def _append(self, *messages: Message) -> None:
-        await self._log.append(self._stream_id, [Event(_NAMES[type(message)], dump(message)) for message in messages])
+    async def _append(self, *messages: Message, origins: Sequence[Origin] = ()) -> None:
+        events = [Event(_NAMES[type(message)], dump(message)) for message in messages]
+        await self._log.append(self._stream_id, events, origins)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sse_server.log.base import StreamInfo
     from sse_server.sources.base import TokenSource
     from sse_server.sources.push import PushSource
+    from sse_server.spans import SpanBooks
 
 SWEEP_S = 1.0
 RETRY_AFTER_S = 5
@@ -25,19 +26,21 @@ class Runs:
     """Starts and keeps runs. `source_of` gives the source of a model name, or raises ServerError for unknown ones.
 
     `started` counts the questions that went to a model. A run that nobody reads for `unread_limit_s` is ended; at most
-    `max_runs` go on at once.
+    `max_runs` go on at once. `spans` are forgotten with their streams.
     """
 
     def __init__(
         self,
         log: EventLog,
         source_of: Callable[[str], TokenSource],
+        spans: SpanBooks,
         *,
         unread_limit_s: float,
         max_runs: int,
     ) -> None:
         self._log = log
         self._source_of = source_of
+        self._spans = spans
         self._unread_limit_s = unread_limit_s
         self._max_runs = max_runs
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -115,12 +118,13 @@ class Runs:
         await self._log.command(stream_id, Tune(changes))
 
     async def sweep(self) -> None:
-        """End runs that nobody reads, and let the log drop what is over its age."""
+        """End runs that nobody reads, and let the log drop what is over its age, and the spans of that with it."""
         for stream_id in list(self._tasks):
             with suppress(UnknownStreamError, ExpiredStreamError):
                 if (await self._log.info(stream_id)).unread_s >= self._unread_limit_s:
                     await self._log.command(stream_id, Stop("unread_limit", self._unread_limit_s))
-        await self._log.expire()
+        for stream_id in await self._log.expire():
+            self._spans.forget(stream_id)
 
     async def _sweep_for_ever(self) -> None:
         while True:

@@ -68,7 +68,7 @@ MODEL_OPTIONS = {
 }
 _CONNECTION = {"heartbeat_s": Range(0.05, 300), "after": Range(0, 2**53, whole=True)}
 _TEXTS = frozenset({"q", "question", "messages", "model", "conversation_id", "flush_on_punctuation"})
-_FLAGS = frozenset({"once", "snapshot"})
+_FLAGS = frozenset({"once", "snapshot", "trace"})
 # They concern whoever carries the request, not the run.
 _CARRIED = frozenset({"key", "ticket", "token", "_xsrf", "_"})
 _OF_RUN = frozenset({*KNOBS, *MODEL_OPTIONS, *_TEXTS})
@@ -81,6 +81,7 @@ class Connection(msgspec.Struct, frozen=True):
     after: int | None = None
     once: bool = False
     snapshot: bool = False
+    trace: bool = False
 
 
 class Chat(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from sse_server.guards.validation import query_fields
 from sse_server.log.base import EventLog
 from sse_server.runs import Runs
 from sse_server.sources.shelf import Shelf
+from sse_server.spans import SpanBooks
 from sse_widget.protocol.events import CONTENT_TYPE, dump
 from sse_widget.protocol.sse import Event, encode
 
@@ -50,7 +51,7 @@ class Services(msgspec.Struct, frozen=True):
     """What handlers work with, made in app.py.
 
     `model` is that of questions that name none, `prefix` the path before `/api/v1`, `node` names the process, `static`
-    is the folder of the bundles, `shelf` has the recordings, `sockets` are the WebSockets that are open.
+    is the folder of the bundles, `shelf` has the recordings, `spans` what pages saw; `sockets` are those that are open.
     """
 
     config: Config
@@ -64,6 +65,7 @@ class Services(msgspec.Struct, frozen=True):
     node: str
     static: Path
     shelf: Shelf
+    spans: SpanBooks
     sockets: set[Socket] = msgspec.field(default_factory=set)
 
 
@@ -156,8 +158,8 @@ class Route(tornado.web.RequestHandler):
         self.set_header("Access-Control-Max-Age", "600")
         self.set_status(204)
 
-    def refuse(self, error: ServerError) -> None:
-        """Answer with the status of an error, its code and its words."""
+    def refuse(self, error: ServerError, **members: object) -> None:
+        """Answer with the status of an error, its code and its words; `members` stand beside them in problem+json."""
         if self._finished:
             return
         self.set_status(error.status)
@@ -172,15 +174,15 @@ class Route(tornado.web.RequestHandler):
             self.set_header("Content-Type", STREAM_HEADERS["Content-Type"])
             self.finish(encode(Event("error", dump(data))))
         else:
-            self._problem(error.status, data.message, error.code)
+            self._problem(error.status, data.message, error.code, members)
 
-    def _problem(self, status: int, detail: str, code: str) -> None:
-        """Answer with problem details (RFC 9457)."""
+    def _problem(self, status: int, detail: str, code: str, members: dict[str, object]) -> None:
+        """Answer with problem details (RFC 9457); `members` are extensions, its section 3.2."""
         title = self._reason
         self.set_header("Content-Type", PROBLEM)
         self.finish(
             msgspec.json.encode(
-                {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+                {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code, **members}
             )
         )
 

@@ -42,13 +42,14 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: Any = None
     snapshot: Any = None
     heartbeat_s: Any = None
+    trace: Any = None
     changes: dict[str, Any] = {}
     ticket: str = ""
     lang: str = ""
 
     def place(self) -> dict[str, Any]:
         """Return the connection's parameters that were given."""
-        given = {"after": self.after, "snapshot": self.snapshot, "heartbeat_s": self.heartbeat_s}
+        given = {name: getattr(self, name) for name in ("after", "snapshot", "heartbeat_s", "trace")}
         return {name: value for name, value in given.items() if value is not None}
 
 

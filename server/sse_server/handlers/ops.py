@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import tornado.web
 
 from sse_server import __version__
 from sse_server.errors import ServerError
 from sse_server.handlers.base import Route
+
+if TYPE_CHECKING:
+    from sse_server.handlers.base import Services
 
 
 class HealthHandler(Route):
@@ -43,11 +47,16 @@ class MissingHandler(Route):
 
 
 class ClockHandler(Route):
-    """The server's clocks, for estimating the offset to the reader's."""
+    """The server's clock, for estimating the offset to the reader's as NTP does (RFC 5905, section 8)."""
+
+    def initialize(self, services: Services) -> None:
+        """Take the time as soon as the request is there."""
+        self._received_ns = time.monotonic_ns()
+        super().initialize(services)
 
     async def get(self) -> None:
-        """Answer with nanoseconds of `time.monotonic_ns` and of Unix time."""
-        self.send_json({"monotonic_ns": time.monotonic_ns(), "unix_ns": time.time_ns()})
+        """Answer with when the request was received and when this was sent, ns of `time.monotonic_ns`."""
+        self.send_json({"received": self._received_ns, "sent": time.monotonic_ns()})
 
 
 class PartHandler(Route):

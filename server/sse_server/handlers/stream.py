@@ -13,6 +13,7 @@ from sse_server.guards.validation import read_key
 from sse_server.handlers.base import STREAM_HEADERS, Route
 from sse_server.handlers.frames import event_frames
 from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
+from sse_server.tracing import Tracing
 from sse_widget.protocol.events import parse_event_id
 from sse_widget.protocol.sse import Parser
 
@@ -68,7 +69,7 @@ class StreamRoute(Route):
         if polled is None:
             self._begin()
         self.services.counters.opened()
-        self._delivery = asyncio.create_task(self._deliver(info, visit, connection.heartbeat_s, polled))
+        self._delivery = asyncio.create_task(self._deliver(info, visit, connection, polled))
         try:
             await asyncio.wait({self._delivery})
         finally:
@@ -85,9 +86,7 @@ class StreamRoute(Route):
         # With Nagle's algorithm a small event would wait for the acknowledgement of the one before it.
         self._wire().set_nodelay(True)
 
-    async def _deliver(
-        self, info: StreamInfo, visit: Visit, heartbeat_s: float | None, polled: bytearray | None
-    ) -> None:
+    async def _deliver(self, info: StreamInfo, visit: Visit, connection: Connection, polled: bytearray | None) -> None:
         async def keep(data: bytes) -> None:
             if polled is not None:
                 polled.extend(data)
@@ -97,8 +96,9 @@ class StreamRoute(Route):
             services.log,
             self._write_through if polled is None else keep,
             services.counters,
-            heartbeat_s=heartbeat_s or services.config.heartbeat_s,
+            heartbeat_s=connection.heartbeat_s or services.config.heartbeat_s,
             send_timeout_s=services.config.send_timeout_s,
+            tracing=Tracing(services.log) if connection.trace else None,
         )
         await delivery.follow(info, visit, services.node)
 

@@ -28,10 +28,12 @@ from sse_server.handlers.frames import (
 )
 from sse_server.handlers.runs import stop_run, tune_run
 from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
+from sse_server.tracing import Tracing
 from sse_widget.protocol.sse import Parser
 
 if TYPE_CHECKING:
     from sse_server.errors import Lang
+    from sse_server.guards.validation import Connection
     from sse_server.log.base import StreamInfo
 
 logger = logging.getLogger(__name__)
@@ -144,14 +146,14 @@ class SocketHandler(Route, WebSocketHandler):
         key = read_key(frame.key or frame.body.get("key", ""))
         stream_id, created = await start_run(self.services, principal, fields, key, self._lang(frame.lang))
         info = await self.services.runs.info(stream_id, principal.name)
-        await self._follow(frame.ref, info, Visit(0, not created, once=connection.once), connection.heartbeat_s)
+        await self._follow(frame.ref, info, Visit(0, not created, once=connection.once), connection)
 
     async def _attach(self, frame: Frame) -> None:
         connection = read_connection(frame.place())
         self._check_room(frame.ref)
         info = await self._find(frame, "read")
         visit = Visit(connection.after or 0, connection.after is not None, connection.snapshot)
-        await self._follow(frame.ref, info, visit, connection.heartbeat_s)
+        await self._follow(frame.ref, info, visit, connection)
 
     async def _order(self, frame: Frame) -> dict[str, Any]:
         """Stop or tune a run; return what the HTTP route answers."""
@@ -186,14 +188,14 @@ class SocketHandler(Route, WebSocketHandler):
         if len(self._streams) >= MAX_STREAMS:
             raise ServerError("too_many_streams", limit=MAX_STREAMS)
 
-    async def _follow(self, ref: str, info: StreamInfo, visit: Visit, heartbeat_s: float | None) -> None:
+    async def _follow(self, ref: str, info: StreamInfo, visit: Visit, connection: Connection) -> None:
         if visit.finds_nothing(info):
             await self._send(end_message(ref, 204))
             return
-        self._streams[ref] = asyncio.create_task(self._deliver(ref, info, visit, heartbeat_s))
+        self._streams[ref] = asyncio.create_task(self._deliver(ref, info, visit, connection))
         self._watch_use()
 
-    async def _deliver(self, ref: str, info: StreamInfo, visit: Visit, heartbeat_s: float | None) -> None:
+    async def _deliver(self, ref: str, info: StreamInfo, visit: Visit, connection: Connection) -> None:
         services = self.services
         services.counters.opened()
         try:
@@ -201,8 +203,9 @@ class SocketHandler(Route, WebSocketHandler):
                 services.log,
                 partial(self._write_events, ref, info.stream_id),
                 services.counters,
-                heartbeat_s=heartbeat_s or services.config.heartbeat_s,
+                heartbeat_s=connection.heartbeat_s or services.config.heartbeat_s,
                 send_timeout_s=services.config.send_timeout_s,
+                tracing=Tracing(services.log) if connection.trace else None,
             )
             try:
                 await delivery.follow(info, visit, services.node)

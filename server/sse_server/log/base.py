@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from sse_widget.protocol.sse import Event
+    from sse_widget.protocol.trace import Trace
 
 
 class UnknownStreamError(Exception):
@@ -34,6 +35,14 @@ class StreamMeta(msgspec.Struct, frozen=True):
     owner: str
     model: str
     conversation_id: str
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False):
+    """Where a delta comes from: when its first and last token were made and when it was cut, ns of the log's clock."""
+
+    model_first: int
+    model_last: int
+    chunk: int
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -87,14 +96,20 @@ class EventLog(Protocol):
     async def create(self, meta: StreamMeta, key: str) -> tuple[str, bool]:
         """Return (stream_id, created); the same owner and non-empty key give the same stream."""
 
-    async def append(self, stream_id: str, events: Sequence[Event]) -> int:
-        """Number, encode and keep events; return the last seq. A terminal event closes the stream."""
+    async def append(self, stream_id: str, events: Sequence[Event], origins: Sequence[Origin | None] = ()) -> int:
+        """Number, encode and keep events; return the last seq. A terminal event closes the stream.
+
+        `origins` are those of the events, in their order; what they do not reach has none.
+        """
 
     async def read(self, stream_id: str, after: int, wait_s: float) -> Batch:
         """Return the next events after `after`, waiting up to `wait_s` for the first; an empty batch after that.
 
         A batch is bounded; those behind it are there for the next read.
         """
+
+    async def traces(self, stream_id: str, first: int, last: int) -> Sequence[Trace | None]:
+        """Return the stamps of events that were read, None where one has no origin."""
 
     async def info(self, stream_id: str) -> StreamInfo:
         """Return the state of a stream."""
@@ -108,5 +123,5 @@ class EventLog(Protocol):
     async def delete(self, stream_id: str) -> None:
         """Forget a stream at once."""
 
-    async def expire(self) -> None:
-        """Drop what is over its age or size."""
+    async def expire(self) -> Sequence[str]:
+        """Drop what is over its age or size; return the ids of the streams that are gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
+from itertools import zip_longest
 from sys import getsizeof
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from sse_server.log.base import (
     Batch,
     Command,
     ExpiredStreamError,
+    Origin,
     StreamInfo,
     StreamMeta,
     TrimmedStreamError,
@@ -19,6 +21,7 @@ from sse_server.log.base import (
 )
 from sse_widget.protocol.events import TEXT, event_id, text_of
 from sse_widget.protocol.sse import Event, encode
+from sse_widget.protocol.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -27,6 +30,7 @@ TERMINAL = frozenset({"done", "error"})
 BATCH_BYTES = 256 << 10
 """A batch ends with the first event that reaches this, so that a reader far behind costs little memory."""
 
+_TRACE_BYTES = 200
 _REMEMBERED = 10_000
 
 
@@ -38,6 +42,7 @@ class _Stream:
         self.meta = meta
         self.key = key
         self.frames: list[bytes] = []
+        self.traces: list[Trace | None] = []
         self.size = 0
         self.text: list[str] = []
         self.text_seq = 0
@@ -47,12 +52,13 @@ class _Stream:
         self.waiters: set[asyncio.Future[None]] = set()
         self.commands: asyncio.Queue[Command] = asyncio.Queue()
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Event, trace: Trace | None) -> None:
         """Number and encode one event."""
         seq = len(self.frames) + 1
         frame = encode(Event(event.event, event.data, event_id(self.stream_id, seq)))
         self.frames.append(frame)
-        self.size += getsizeof(frame)
+        self.traces.append(trace)
+        self.size += getsizeof(frame) + (0 if trace is None else _TRACE_BYTES)
         if event.event == TEXT:
             self.text.append(text_of(event.data))
             self.text_seq = seq
@@ -88,6 +94,10 @@ class _Stream:
             self.waiters.discard(waiter)
 
 
+def _trace(origin: Origin | None, append_ns: int) -> Trace | None:
+    return None if origin is None else Trace(origin.model_first, origin.model_last, origin.chunk, append_ns)
+
+
 def _release(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
@@ -118,13 +128,14 @@ class MemoryLog:
             self._keys[meta.owner, key] = stream_id
         return stream_id, True
 
-    async def append(self, stream_id: str, events: Sequence[Event]) -> int:
+    async def append(self, stream_id: str, events: Sequence[Event], origins: Sequence[Origin | None] = ()) -> int:
         """See EventLog.append."""
         stream = self._get(stream_id)
-        for event in events:
+        append_ns = int(self._clock() * 1e9)
+        for event, origin in zip_longest(events, origins):
             if stream.ended_at is not None:
                 raise ValueError("the stream has ended; nothing can follow its terminal event")
-            stream.append(event)
+            stream.append(event, _trace(origin, append_ns))
             if event.event in TERMINAL:
                 stream.ended_at = self._clock()
         stream.wake()
@@ -145,6 +156,10 @@ class MemoryLog:
         frames = stream.after(after)
         last = after + len(frames)
         return Batch(frames, after + 1, last, stream.ended_at is not None and last >= len(stream.frames))
+
+    async def traces(self, stream_id: str, first: int, last: int) -> Sequence[Trace | None]:
+        """See EventLog.traces."""
+        return self._get(stream_id).traces[first - 1 : last]
 
     async def info(self, stream_id: str) -> StreamInfo:
         """See EventLog.info."""
@@ -185,8 +200,9 @@ class MemoryLog:
             self._keys.pop(self._gone.popitem(last=False)[1], None)
         stream.wake()
 
-    async def expire(self) -> None:
+    async def expire(self) -> Sequence[str]:
         """See EventLog.expire."""
+        gone = []
         now = self._clock()
         finished = sorted(
             (stream.ended_at, stream.stream_id) for stream in self._streams.values() if stream.ended_at is not None
@@ -197,6 +213,8 @@ class MemoryLog:
             if now - ended_at >= self._expire_s or (size > self._max_bytes and not stream.readers):
                 size -= stream.size
                 self._drop(stream)
+                gone.append(stream_id)
+        return gone
 
     def _get(self, stream_id: str) -> _Stream:
         stream = self._streams.get(stream_id)
