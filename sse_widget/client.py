@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from sse_widget.connection import EXCHANGE_TIMEOUT_S, Broken, Connection
+from sse_widget.connection import EXCHANGE_TIMEOUT_S, MAX_REFUSAL_BYTES, Broken, Connection
 from sse_widget.endpoint import (
     Endpoint,
     Request,
@@ -34,6 +35,7 @@ from sse_widget.pool import Pool
 from sse_widget.protocol.actions import SessionConfig
 from sse_widget.protocol.backoff import Backoff
 from sse_widget.protocol.sse import MAX_EVENT_BYTES
+from sse_widget.protocol.trace import RunSpans
 from sse_widget.push import Push
 from sse_widget.stream import Status, Stream
 
@@ -43,10 +45,13 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from sse_widget.measure.clock import Clock
+
     T = TypeVar("T")
 
 __all__ = ["Created", "Status", "Stream", "StreamClient"]
 
+_MAX_SPANS_BYTES = 128 << 20
 _OF_CONNECTION = frozenset({"heartbeat_s", "trace", "fault"})
 
 
@@ -61,6 +66,11 @@ class Created(msgspec.Struct, frozen=True):
     ticket: str = ""
     node: str = ""
     producer_timeout_s: float = 0.0
+
+
+class _Times(msgspec.Struct):
+    received: int
+    sent: int
 
 
 class StreamClient:
@@ -192,8 +202,21 @@ class StreamClient:
         """Return what the server says of itself: status, version, model, runs."""
         return await self._ask(Request("GET", self._route("health"), self._own), dict[str, Any])
 
-    async def _ask(self, request: Request, kind: type[T], *, attempts: int = 1) -> T:
-        media_type, body = await self._exchange(request, attempts)
+    async def read_clock(self, clock: Clock) -> None:
+        """Ask the server for its time, and take the exchange into the clock."""
+        t0_ns = time.monotonic_ns()
+        said = await self._ask(Request("GET", f"{self.url}/api/v1/clock", self._own), _Times)
+        clock.add(t0_ns, said.received, said.sent, time.monotonic_ns())
+
+    async def spans(self, stream_id: str, *, wait_s: float = 0.0) -> RunSpans:
+        """Return what pages said that they saw of a run: with `wait_s`, once all have said the last, or after it."""
+        request = Request("GET", f"{self._run(stream_id)}/spans?{urlencode({'wait_s': wait_s})}", self._own)
+        return await self._ask(request, RunSpans, max_bytes=_MAX_SPANS_BYTES)
+
+    async def _ask(
+        self, request: Request, kind: type[T], *, attempts: int = 1, max_bytes: int = MAX_REFUSAL_BYTES
+    ) -> T:
+        media_type, body = await self._exchange(request, attempts, max_bytes)
         if media_type and not media_type.endswith("json"):
             raise WrongContentType(
                 f"{self.url} does not answer as this server does: expected JSON, got {media_type}; "
@@ -204,14 +227,16 @@ class StreamClient:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ConnectError(f"{self.url} does not answer as this server does: {error}") from error
 
-    async def _exchange(self, request: Request, attempts: int = 1) -> tuple[str, bytes]:
+    async def _exchange(
+        self, request: Request, attempts: int = 1, max_bytes: int = MAX_REFUSAL_BYTES
+    ) -> tuple[str, bytes]:
         connection = self._connection()
         try:
             async with asyncio.timeout(EXCHANGE_TIMEOUT_S):
                 while True:
                     attempts -= 1
                     try:
-                        return await connection.exchange(request)
+                        return await connection.exchange(request, max_bytes)
                     except Broken as error:
                         if attempts <= 0:
                             raise ConnectError(error.message) from error

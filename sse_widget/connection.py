@@ -69,8 +69,8 @@ class Connection:
             return head
         return await self._explained(head)
 
-    async def exchange(self, request: Request) -> tuple[str, bytes]:
-        """Send the request and return media type and body of its 2xx response, at most 64 KiB.
+    async def exchange(self, request: Request, max_bytes: int = MAX_REFUSAL_BYTES) -> tuple[str, bytes]:
+        """Send the request and return media type and body of its 2xx response, up to `max_bytes` of it.
 
         Raises RemoteError or ConnectError for any other status.
         """
@@ -79,7 +79,7 @@ class Connection:
             head = await self._send(request)
             if not 200 <= head.status < 300:
                 raise refusal(await self._explained(head))
-            await self._read_into(body)
+            await self._read_into(body, max_bytes)
         finally:
             await self.close()
         return media_type(head.content_type), bytes(body)
@@ -130,9 +130,9 @@ class Connection:
         said = read_refusal(head.content_type, bytes(body))
         return msgspec.structs.replace(head, code=said.code, message=said.message)
 
-    async def _read_into(self, body: bytearray) -> None:
-        while len(body) < MAX_REFUSAL_BYTES and (chunk := await self.read()):
-            body += chunk[: MAX_REFUSAL_BYTES - len(body)]
+    async def _read_into(self, body: bytearray, max_bytes: int = MAX_REFUSAL_BYTES) -> None:
+        while len(body) < max_bytes and (chunk := await self.read()):
+            body += chunk[: max_bytes - len(body)]
 
 
 def refusal(head: Head) -> SSEWidgetError:

@@ -28,6 +28,14 @@ def submit(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
     return asyncio.run_coroutine_threadsafe(coroutine, _running())
 
 
+def on_loop() -> bool:
+    """Whether this is the loop's own thread, on which nobody may wait for it."""
+    try:
+        return asyncio.get_running_loop() is _loop
+    except RuntimeError:
+        return False
+
+
 async def result_of(future: Future[T]) -> T:
     """Wait, on any loop, for a future of another thread. Who stops waiting leaves it as it is."""
     waiting = asyncio.wrap_future(future)

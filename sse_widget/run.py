@@ -7,13 +7,16 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from sse_widget.answer import Answer
 from sse_widget.errors import ConnectError, RemoteError, SSEWidgetError
 from sse_widget.loop import result_of, submit
 from sse_widget.measure.measured import Measured
-from sse_widget.measure.record import Record
+from sse_widget.measure.record import Reader
 from sse_widget.protocol.actions import Reset
-from sse_widget.protocol.events import Delta, Metadata, load, parse_event_id
+from sse_widget.protocol.events import Metadata, load
+from sse_widget.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Mapping
@@ -42,7 +45,7 @@ class Run(Measured):
         self.stream_id = stream_id
         self.ticket = ""
         self.future: Future[Answer] = Future()
-        self._record = Record()
+        self._recorder = Recorder()
         self._first_tokens: int | None = None
         self._metadata: Metadata | None = None
         self._client: StreamClient | None = None
@@ -57,13 +60,13 @@ class Run(Measured):
     @property
     def text(self) -> str:
         """What has arrived."""
-        return self._record.text
+        return self._recorder.record.text
 
-    @property
-    def received(self) -> Received:  # type: ignore[override]
-        """What has arrived, delta by delta, and when."""
+    def seen(self, reader: str = "") -> Received:
+        """See Measured; while the run goes on, of what is known so far."""
         tokens = None if self._metadata is None else self._metadata.tokens_used
-        return self._record.received(tokens, self._first_count())
+        received = self._recorder.received(reader)
+        return msgspec.structs.replace(received, tokens=tokens, first_tokens=self._first_count())
 
     @property
     def state(self) -> TerminalState | None:
@@ -134,12 +137,17 @@ class Run(Measured):
             return self._answer("stopped")
         if self._left is not None:
             raise self._left
-        self._stream = client.attach(self.stream_id).on_status(told)
+        stream = self._stream = client.attach(self.stream_id, trace=1)
+        stream.on_status(lambda status: self._on_status(stream, status, told))
         if self._unwanted.is_set():
             await self.halt()
         await self.tune({})
-        async for event in self._stream.events():
-            self._take(event)
+        self._recorder.begin(client, self.stream_id)
+        try:
+            async for event in stream.events():
+                self._take(event, stream)
+        finally:
+            self._recorder.end(stream.bytes_read)
         if self._stream.error is not None:
             raise self._stream.error
         state = self._stream.state
@@ -210,19 +218,18 @@ class Run(Measured):
     async def _create(self, client: StreamClient, params: dict[str, Any]) -> Created:
         return await client.create(self.question, **params)
 
-    def _take(self, event: Event | Reset) -> None:
+    def _on_status(self, stream: Stream, status: Status, told: Callable[[Status], None]) -> None:
+        self._recorder.record.state(status.state, status.reason, status.attempt, stream.connection)
+        told(status)
+
+    def _take(self, event: Event | Reset, stream: Stream) -> None:
         if isinstance(event, Reset):
-            self._record.clear()
+            self._recorder.record.clear()
             return
-        match load(event.event, event.data):
-            case Delta(text):
-                place = parse_event_id(event.id)
-                self._record.add(place[1] if place else 0, text)
-                self._changed.set()
-            case Metadata() as metadata:
-                self._metadata = metadata
-            case _:
-                pass
+        if self._recorder.record.take(event, Reader(stream.connection, stream.receive_s, stream.parse_s)):
+            self._changed.set()
+        elif event.event == "metadata" and isinstance(metadata := load(event.event, event.data), Metadata):
+            self._metadata = metadata
 
     async def _reached(self, characters: int) -> None:
         while len(self.text) < characters and not self._over.is_set():
@@ -238,7 +245,7 @@ class Run(Measured):
             state=state,
             stream_id=self.stream_id,
             question=self.question,
-            received=self.received,
+            received=self.seen,
             metadata=self._metadata,
         )
 

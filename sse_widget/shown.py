@@ -173,13 +173,13 @@ class Shown(Run):
 
     def _first_count(self) -> int | None:
         """How many texts the first delta holds: it is made of whole ones."""
-        first, left = self._record.first, 0
+        first, left = self._recorder.record.first_text, 0
         if first is None:
             return None
         for count, size in enumerate(self._sizes, 1):
             left += size
-            if left >= len(first.text):
-                return count if left == len(first.text) else None
+            if left >= len(first):
+                return count if left == len(first) else None
         return None
 
     def _ipython_display_(self) -> None:

@@ -59,6 +59,9 @@ class Stream:
     `closed`. It never raises for what happens on the way. Messages are those of `protocol.events`; an event without
     a type there comes as `protocol.sse.Event`, and `Reset` says that the text begins anew. After a `break`, a
     second loop goes on where the first one left. One event loop only.
+
+    `bytes_read` counts those of the bodies, over all connections. `receive_s` and `parse_s` are when the bytes of the
+    message that was yielded last arrived and were parsed, in seconds of the loop's clock.
     """
 
     def __init__(
@@ -72,6 +75,9 @@ class Stream:
     ) -> None:
         self.status = Status("idle")
         self.error: SSEWidgetError | None = None
+        self.bytes_read = 0
+        self.receive_s = 0.0
+        self.parse_s = 0.0
         self._request_for = request_for
         self._session = Session(config, unit_random)
         self._max_event_bytes = max_event_bytes
@@ -104,6 +110,11 @@ class Stream:
                 return None
             case state:
                 return state
+
+    @property
+    def connection(self) -> int:
+        """How many connections were asked for, with the one that is open or being made."""
+        return self._session.connection
 
     @property
     def head(self) -> Head | None:
@@ -214,7 +225,9 @@ class Stream:
             self._take_retry()
             return self._session.ended(now_ms)
         self._session.bytes_arrived(now_ms)
+        self.bytes_read += len(chunk)
         events = self._parser.feed(chunk)
+        self.receive_s, self.parse_s = now_ms / 1000.0, _now_ms() / 1000.0
         actions: list[Action] = []
         for event in events:
             if event.event in _MAY_WAIT:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sse_widget.answer import Answer
     from sse_widget.client import Status
+    from sse_widget.measure.frame import Frame
 
 _STATIC = Path(__file__).parent / "static"
 _STREAM_ID = re.compile(r"[0-9a-f]{32}")
@@ -115,6 +116,17 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         if self._run is None:
             raise RuntimeError("there is nothing to wait for: ask first")
         return self._run.wait(timeout_s)
+
+    def frame(self, reader: str = "") -> Frame:
+        """Return the table of the latest run, one row a delta: `measure.frame.frame_of` has its columns.
+
+        While the run goes on it is of what is known so far, and it works while a cell is busy. `reader` names the page
+        whose times are wanted, where several show the run. Raises RuntimeError before the first question, ImportError
+        without pandas.
+        """
+        if self._run is None:
+            raise RuntimeError("there is nothing to make a table of: ask first")
+        return self._run.frame(reader)
 
     def stop(self) -> Future[None]:
         """Stop the run: the model ends. The future says when the server has heard it; nobody needs to wait."""

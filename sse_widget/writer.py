@@ -138,10 +138,9 @@ class Writer(Measured):
         """What has come back from the server."""
         return self.run.text
 
-    @property
-    def received(self) -> Received:  # type: ignore[override]
+    def seen(self, reader: str = "") -> Received:
         """See Run."""
-        return self.run.received
+        return self.run.seen(reader)
 
     @property
     def state(self) -> TerminalState | None:

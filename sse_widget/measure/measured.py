@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,8 +16,22 @@ class Measured:
 
     __slots__ = ()
 
-    received: Received
-    """What this process had delivered, delta by delta, and when."""
+    @abstractmethod
+    def seen(self, reader: str = "") -> Received:
+        """Return what one page received and showed, or where none did, what was delivered to this process.
+
+        `reader` names the page; without it, it is the one that saw most of the text come. Raises ValueError for one
+        that is not known.
+        """
+
+    @property
+    def received(self) -> Received:
+        """What the reader saw, delta by delta, and when.
+
+        When the run has just ended and a page shows it, this waits for the last of what it saw, for 2 seconds at most.
+        `metrics` and `frame()` are made of it.
+        """
+        return self.seen()
 
     @property
     def metrics(self) -> Metrics:
@@ -26,8 +41,11 @@ class Measured:
 
         return metrics_of(self.received, segment)
 
-    def frame(self) -> Frame:
-        """Return a table of it with one row a delta, as `measure.frame` describes it; needs pandas."""
+    def frame(self, reader: str = "") -> Frame:
+        """Return a table of it, one row a delta, as `measure.frame.frame_of` describes it; needs pandas.
+
+        `reader` is as in `seen`: `frame().attrs["readers"]` has those that are known.
+        """
         from sse_widget.measure.frame import frame_of  # noqa: PLC0415
 
-        return frame_of(self.received)
+        return frame_of(self.seen(reader))

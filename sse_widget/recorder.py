@@ -1,0 +1,100 @@
+"""The kernel's end of the flight recorder: its own notes of a run, the server's clock, and what pages say they saw."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as WaitTimeoutError
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sse_widget.errors import SSEWidgetError
+from sse_widget.loop import on_loop, submit
+from sse_widget.measure.clock import Clock
+from sse_widget.measure.flight import received_of
+from sse_widget.measure.record import Record
+from sse_widget.protocol.trace import RunSpans
+
+if TYPE_CHECKING:
+    from sse_widget.client import StreamClient
+    from sse_widget.measure.spans import Received
+
+PAGES_WAIT_S = 2.0
+"""How long after the end of a run its figures wait for the last of what pages saw. Nobody waits where no page reads."""
+
+EXCHANGES = 6
+"""Questions for the server's clock when a run begins; the one that was answered soonest counts."""
+
+_MARGIN_S = 0.5
+
+
+class Recorder:
+    """Everything that this kernel knows of one run. `begin` and `end` are for the loop of `loop.py`.
+
+    `received` may be called on any thread. It asks the server for what pages have said, in a short request, and on the
+    loop itself, where nobody may wait, it goes without.
+    """
+
+    def __init__(self) -> None:
+        self.record = Record()
+        self._clock = Clock()
+        self._client: StreamClient | None = None
+        self._stream_id = ""
+        self._said = RunSpans()
+        self._settled = False
+        self._ending: Future[None] | None = None
+        self._synchronising: asyncio.Task[None] | None = None
+
+    def begin(self, client: StreamClient, stream_id: str) -> None:
+        """The run has an id, and is about to be read."""
+        self._client, self._stream_id = client, stream_id
+        self._synchronising = asyncio.get_running_loop().create_task(self._synchronise(client))
+
+    def end(self, wire_bytes: int) -> None:
+        """The run was read to its end."""
+        self.record.end(wire_bytes)
+        if self._client is not None and self._ending is None:
+            self._ending = submit(self._last(self._client))
+
+    def received(self, reader: str = "") -> Received:
+        """Return what one page received, or else this kernel, as `flight.received_of` does.
+
+        After the end of the run it waits for the last rows of its pages, for 2 seconds from that end at most.
+        """
+        self._ask()
+        flight = msgspec.structs.replace(
+            self.record.flight(), offset_ns=self._clock.offset_ns, error_ns=self._clock.error_ns
+        )
+        return received_of(flight, self._said, reader)
+
+    def _ask(self) -> None:
+        if self._settled or self._client is None or on_loop():
+            return
+        with suppress(WaitTimeoutError):
+            if self._ending is not None:
+                self._ending.result(PAGES_WAIT_S + _MARGIN_S)
+            if not self._settled:
+                submit(self._fetch(self._client, 0.0)).result(PAGES_WAIT_S)
+
+    async def _last(self, client: StreamClient) -> None:
+        if self._synchronising is not None:
+            await asyncio.wait({self._synchronising}, timeout=_MARGIN_S)
+        await self._fetch(client, PAGES_WAIT_S)
+
+    async def _fetch(self, client: StreamClient, wait_s: float) -> None:
+        """Ask once. Who cannot be asked, because it is another server or gone, is not asked again."""
+        try:
+            async with asyncio.timeout(PAGES_WAIT_S + _MARGIN_S):
+                self._said = await client.spans(self._stream_id, wait_s=wait_s)
+        except (SSEWidgetError, TimeoutError):
+            self._settled = True
+            return
+        readers = self._said.readers
+        self._settled = self._ending is not None and bool(readers) and all(reader.over for reader in readers)
+
+    async def _synchronise(self, client: StreamClient) -> None:
+        with suppress(SSEWidgetError):
+            for _ in range(EXCHANGES):
+                await client.read_clock(self._clock)
