@@ -51,6 +51,9 @@ class Answer(Measured, str):
         """See Measured."""
         return self._received(reader) if callable(self._received) else self._received
 
+    def __getstate__(self) -> None:
+        """Leave out the state, which may be of a run that goes on: the arguments say it all."""
+
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
         """Say how copies and pickles make it anew, of what is known now."""
         names = ("received", "metadata", "question", "state", "stream_id")

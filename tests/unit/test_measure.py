@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import count
 
 import pytest
 
+from sse_widget.measure.flight import Arrival, Flight
 from sse_widget.measure.frame import COLUMNS, frame_of
 from sse_widget.measure.gaps import percentile
 from sse_widget.measure.graphemes import segment
 from sse_widget.measure.metrics import metrics_of
-from sse_widget.measure.record import Record
-from sse_widget.measure.spans import Received, Span, added_chars
+from sse_widget.measure.record import Reader, Record
+from sse_widget.measure.spans import Note, Received, Span, added_chars
+from sse_widget.protocol.events import Delta, Timing, dump
+from sse_widget.protocol.sse import Event, encode
+from sse_widget.protocol.trace import Trace
+
+STREAM = "0123456789abcdef" * 2
 
 # Asked at 100 s; four deltas of 2, 3, 1 and 4 characters at 100.5, 100.6, 100.9 and 101.5 s.
 SPANS = (
@@ -96,7 +103,7 @@ def test_a_frame_has_one_row_a_delta():
     assert "".join(frame["text"]) == "abc👩‍👩‍👧‍👦déسلام"
     assert frame["chars"].tolist() == [2, 3, 1, 4]
     assert frame["code_points"].tolist() == [2, 9, 1, 4]
-    assert frame["received_s"].tolist() == pytest.approx([0.5, 0.6, 0.9, 1.5])
+    assert frame["receive_s"].tolist() == pytest.approx([0.5, 0.6, 0.9, 1.5])
     assert frame["gap_ms"].tolist()[1:] == pytest.approx([100, 300, 600])
     assert frame["gap_ms"].isna().tolist() == [True, False, False, False]
 
@@ -104,19 +111,52 @@ def test_a_frame_has_one_row_a_delta():
 def test_the_frame_of_nothing_has_its_columns():
     frame = frame_of(Received(0.0))
     assert (len(frame), tuple(frame.columns)) == (0, COLUMNS)
-    assert str(frame["seq"].dtype) == "int64"
+    assert str(frame["seq"].dtype) == "Int64"
 
 
 def test_a_record_takes_the_time_and_begins_anew():
-    times = iter([10.0, 11.0, 12.0, 13.0])
+    times = iter([10.0, 11.0, 12.0, 13.0, 14.0])
     record = Record(lambda: next(times))
-    record.add(2, "wrong")
+    assert record.first_text is None
+    assert record.take(Event("delta", '{"text":"wrong"}', f"{STREAM}:2"), Reader())
     record.clear()
-    record.add(2, "right")
-    record.add(3, " text")
-    assert record.text == "right text"
-    assert record.received(4, 1) == Received(10.0, (Span(2, "right", 12.0), Span(3, " text", 13.0)), 4, 1)
-    assert record.first == Span(2, "right", 12.0)
+    assert record.take(Event("delta", '{"text":"right"}', f"{STREAM}:2"), Reader(1, 11.5, 11.75))
+    assert not record.take(Event("metadata", "{}", f"{STREAM}:3"), Reader())
+    assert record.take(Event("delta", '{"text":" text"}', f"{STREAM}:4"), Reader())
+    assert (record.text, record.first_text) == ("right text", "right")
+    record.end(200)
+    assert record.flight() == Flight(
+        10.0,
+        (Arrival(2, "right", 12.0, 11.5, 11.75, connection=1), Arrival(4, " text", 13.0, 13.0, 13.0)),
+        ended_s=14.0,
+        wire_bytes=200,
+    )
+
+
+def test_a_record_keeps_the_stamps_and_counts_no_byte_of_theirs():
+    times = count(10.0)
+    record = Record(lambda: next(times))
+    record.state("connecting", "", 0, 1)
+    record.state("open", "", 2, 1)
+    trace = Trace(1, 2, 3, 4)
+    plain = [Event("delta", dump(Delta(text)), f"{STREAM}:{seq}") for seq, text in ((2, "é"), (3, "b"), (4, "c"))]
+    timing = Event("timing", dump(Timing(2, 3, 99)))
+    traced = [Event("delta", dump(Delta(text, trace)), f"{STREAM}:{seq}") for seq, text in ((2, "é"), (3, "b"))]
+    ping = Event("ping", '"🔧"')
+    sent = [timing, *traced, plain[2], ping]
+    for event in sent:
+        record.take(event, Reader(1))
+    record.end(len(b"".join(map(encode, sent))))
+    flight = record.flight()
+    assert [arrival.write_ns for arrival in flight.arrivals] == [99, 99, None], "the batch was of events 2 and 3"
+    assert [arrival.trace for arrival in flight.arrivals] == [trace, trace, None]
+    assert [arrival.attempt for arrival in flight.arrivals] == [2, 2, 2]
+    assert flight.notes == (
+        Note("state", 11.0, 1, 0, "connecting", ""),
+        Note("state", 12.0, 1, 2, "open", ""),
+        Note("ping", 16.0, 1),
+    )
+    assert flight.wire_bytes == len(b"".join(map(encode, [*plain, ping])))
 
 
 WITHOUT = """

@@ -337,15 +337,15 @@ def test_one_timeline_or_another_has_each_measure():
 
 def test_the_frame_of_a_run_says_when_each_delta_was_displayed():
     frame = frame_of(CUT_CLUSTERS)
-    assert frame["painted_s"].tolist() == pytest.approx([0.5, float("nan"), 1.0, 1.25], nan_ok=True)
+    assert frame["paint_s"].tolist() == pytest.approx([0.5, float("nan"), 1.0, 1.25], nan_ok=True)
     assert frame["lag_ms"].tolist() == pytest.approx([250, float("nan"), 250, 250], nan_ok=True)
     assert frame["displayed_gap_ms"].tolist() == pytest.approx([float("nan")] * 3 + [250], nan_ok=True)
-    assert frame["shown_s"].isna().all()
+    assert frame["show_first_s"].isna().all()
     frame = frame_of(BURSTY)
-    assert frame["painted_s"].tolist() == pytest.approx([0.75, 1.0, 1.25, 1.75, 2.0])
+    assert frame["paint_s"].tolist() == pytest.approx([0.75, 1.0, 1.25, 1.75, 2.0])
     assert frame["lag_ms"].tolist() == pytest.approx([250, 500, 750, 250, 500])
     assert frame["displayed_gap_ms"].tolist()[1:] == pytest.approx([250, 250, 500, 250])
-    assert frame_of(STALLING)["shown_s"].tolist() == [0.5, 1.125, 4.25]
+    assert frame_of(STALLING)["show_first_s"].tolist() == [0.5, 1.125, 4.25]
 
 
 def test_a_text_that_was_not_displayed_to_its_end_has_no_displayed_whole_and_no_tail():
