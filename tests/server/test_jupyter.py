@@ -125,6 +125,8 @@ async def test_without_credentials_nothing_is_open(jupyter, error_of):
             ("GET", RUNS + "0" * 32, {}),
             ("DELETE", RUNS + "0" * 32, {}),
             ("PATCH", RUNS + "0" * 32, {"json": {"delay_ms": 1}}),
+            ("GET", f"{RUNS}{'0' * 32}/spans", {}),
+            ("POST", f"{RUNS}{'0' * 32}/spans", {"json": {"reader": "reader-1"}}),
             ("GET", CLOCK, {}),
             ("GET", HEALTH, {}),
         ]:
@@ -144,7 +146,8 @@ async def test_jupyters_token_opens_every_route(jupyter):
         stream_id = answer.headers["x-stream-id"]
         assert (await client.get(RUNS + stream_id)).status_code == 200
         assert (await client.delete(RUNS + stream_id)).status_code == 202
-        assert (await client.get(CLOCK)).status_code == 200
+        assert (await client.get(f"{RUNS}{stream_id}/spans")).json() == {"readers": []}
+        assert (await client.get(CLOCK)).json().keys() == {"received", "sent"}
         assert (await client.get(HEALTH)).json()["model"] == MODEL
         created = await client.post(CHAT, json={"q": "hi"}, headers={"Accept": "application/json"})
         assert created.json()["url"] == RUNS + created.json()["stream_id"]
@@ -184,10 +187,17 @@ async def test_a_cookie_reads_and_needs_the_xsrf_header_to_ask(jupyter, error_of
         assert Parser().feed(good.content)[-1].event == "done"
         stream_id = good.headers["x-stream-id"]
         assert (await client.get(RUNS + stream_id, headers=page)).status_code == 200
-        for method, options in (("DELETE", {}), ("PATCH", {"json": {"delay_ms": 1}})):
-            assert (await client.request(method, RUNS + stream_id, headers=page, **options)).status_code == 403
+        for method, path, options, status in (
+            ("DELETE", "", {}, 202),
+            ("PATCH", "", {"json": {"delay_ms": 1}}, 202),
+            ("POST", "/spans", {"json": {"reader": "reader-1"}}, 204),
+        ):
+            target = f"{RUNS}{stream_id}{path}"
+            assert (await client.request(method, target, headers=page, **options)).status_code == 403
             headers = {**page, "X-XSRFToken": xsrf}
-            assert (await client.request(method, RUNS + stream_id, headers=headers, **options)).status_code == 202
+            assert (await client.request(method, target, headers=headers, **options)).status_code == status
+        said = (await client.get(f"{RUNS}{stream_id}/spans", headers=page)).json()
+        assert [reader["reader"] for reader in said["readers"]] == ["reader-1"]
 
 
 async def test_a_foreign_page_with_the_users_cookie_is_refused(jupyter, error_of):

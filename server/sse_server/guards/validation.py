@@ -222,7 +222,7 @@ def _model(fields: Mapping[str, Any], default: str) -> str:
 
 def _flag(name: str, raw: object) -> bool:
     value = raw.lower() if isinstance(raw, str) else raw
-    if isinstance(value, bool | str) and value in _TRUE | _FALSE:
+    if isinstance(value, bool | str | int) and value in _TRUE | _FALSE:
         return value in _TRUE
     raise bad_parameter(name, TRUE_OR_FALSE, raw)
 
