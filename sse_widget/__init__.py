@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sse_widget.errors import CassetteError as CassetteError
     from sse_widget.errors import ConnectError as ConnectError
     from sse_widget.errors import IdleTimeout as IdleTimeout
+    from sse_widget.errors import InvalidPlan as InvalidPlan
     from sse_widget.errors import LimitExceeded as LimitExceeded
     from sse_widget.errors import LogTrimmed as LogTrimmed
     from sse_widget.errors import PayloadError as PayloadError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sse_widget.errors import WrongContentType as WrongContentType
     from sse_widget.hosting import serve as serve
     from sse_widget.magic import load_ipython_extension as load_ipython_extension
+    from sse_widget.protocol.faults import FaultPlan as FaultPlan
     from sse_widget.recording import record as record
     from sse_widget.shown import Shown as Shown
     from sse_widget.widget import StreamWidget as StreamWidget
@@ -38,7 +40,9 @@ _MODULES = {
     "Cassette": "cassette",
     "CassetteError": "errors",
     "ConnectError": "errors",
+    "FaultPlan": "protocol.faults",
     "IdleTimeout": "errors",
+    "InvalidPlan": "errors",
     "LimitExceeded": "errors",
     "LogTrimmed": "errors",
     "PayloadError": "errors",

@@ -29,11 +29,13 @@ from sse_widget.endpoint import (
     has_key,
     is_own_chat,
     joined,
+    with_parameter,
 )
 from sse_widget.errors import ConnectError, WrongContentType
 from sse_widget.pool import Pool
 from sse_widget.protocol.actions import SessionConfig
 from sse_widget.protocol.backoff import Backoff
+from sse_widget.protocol.faults import FaultPlan
 from sse_widget.protocol.sse import MAX_EVENT_BYTES
 from sse_widget.protocol.trace import RunSpans
 from sse_widget.push import Push
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from sse_widget.measure.clock import Clock
 
     T = TypeVar("T")
+    Fault = FaultPlan | Mapping[str, Any] | str | None
 
 __all__ = ["Created", "Status", "Stream", "StreamClient"]
 
@@ -81,7 +84,11 @@ class StreamClient:
     `lang`, English or Arabic. Attempts to reconnect are counted from the last progress.
     `transport` replaces the network, and is not closed; `pool` shares its sockets with other clients of the same
     event loop. Times are seconds here, as everywhere in Python's APIs.
-    Raises ConnectError when `url` or `token` can be none.
+    `fault` is a FaultPlan, or one as JSON, for every stream from this server, which has to allow it (--allow-faults);
+    `chat`, `attach` and `stream` take another one each. It spoils their connections by number: 1 is a stream's first.
+    Raises ConnectError when `url` or `token` can be none, InvalidPlan for a plan that can be none.
+
+        client = StreamClient(url, fault=FaultPlan.random(7))
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -95,6 +102,7 @@ class StreamClient:
         backoff: Backoff | None = None,
         max_event_bytes: int = MAX_EVENT_BYTES,
         lang: str = "",
+        fault: Fault = None,
         unit_random: Callable[[], float] = random.random,
         transport: httpx.AsyncBaseTransport | None = None,
         pool: Pool | None = None,
@@ -110,6 +118,7 @@ class StreamClient:
             heartbeat_timeout_ms=heartbeat_timeout_s * 1000.0,
         )
         self._max_event_bytes = max_event_bytes
+        self._fault = _plan_text(fault)
         self._random = unit_random
         self._transport = transport
         self._pool = pool
@@ -121,9 +130,9 @@ class StreamClient:
         """Ask, and return the stream of the answer; nothing is sent before it is iterated.
 
         `params` are those of design.md section 5: model, max_tokens, temperature, seed, chunk_tokens, heartbeat_s
-        and so on. The same `key` is the same run, however often it is sent; without one, each call is a run.
+        fault and so on. The same `key` is the same run, however often it is sent; without one, each call is a run.
         """
-        of_run, query = _divided(params)
+        of_run, query = self._divided(params)
         request = Request("POST", self._route("chat", query), _starting(key), _body(question, of_run))
         config = msgspec.structs.replace(self._config, logged=True)
         return self._stream(request, self._own, config)
@@ -134,7 +143,8 @@ class StreamClient:
         With `snapshot`, its text so far comes as one delta. `params` are those of the connection, as heartbeat_s.
         """
         config = msgspec.structs.replace(self._config, stream_id=stream_id, after=after, snapshot=snapshot)
-        return self._stream(Request("GET", self._run(stream_id, params), {}), self._own, config)
+        _, query = self._divided(params)
+        return self._stream(Request("GET", self._run(stream_id, query), {}), self._own, config)
 
     def stream(
         self,
@@ -144,16 +154,21 @@ class StreamClient:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         last_event_id: str = "",
+        fault: Fault = None,
     ) -> Stream:
         """Return a stream of any SSE server; `url` may be relative to the client's base.
 
         A GET that ends is asked again with Last-Event-ID, as the HTML standard says; any other method is sent once,
         except to our own route for questions. The token goes along to the client's own origin only, and so does a
         key, which makes a question that is sent again the same run; one of the URL or the headers comes first.
-        Raises ConnectError when the URL can be none.
+        `fault` is asked for by a parameter of the URL, the client's own plan at its own origin only.
+        Raises ConnectError when the URL can be none, InvalidPlan when the plan can be none.
         """
-        request = Request(method.upper(), joined(f"{self.url}/", url), dict(headers or {}), content)
-        at_home = checked_origin(request.url) == checked_origin(self.url)
+        address = joined(f"{self.url}/", url)
+        at_home = checked_origin(address) == checked_origin(self.url)
+        if plan := _plan_text(fault) or (self._fault if at_home else ""):
+            address = with_parameter(address, "fault", plan)
+        request = Request(method.upper(), address, dict(headers or {}), content)
         logged = at_home and is_own_chat(request.url)
         repeatable = request.method == "GET"
         own = self._own if at_home else {}
@@ -165,13 +180,14 @@ class StreamClient:
         return self._stream(request, own, config)
 
     async def create(self, question: str, *, key: str = "", **params: Any) -> Created:
-        """Start a run without reading it. Parameters as in `chat`.
+        """Start a run without reading it. Parameters as in `chat`; those of a connection are `attach`'s.
 
         A request whose answer was lost is repeated once, with the same key. Raises RemoteError when the server
         refuses, ConnectError when there is no answer, WrongContentType when something else answers.
         """
         headers = {**self._own, **_starting(key), "Accept": "application/json"}
-        request = Request("POST", self._route("chat"), headers, _body(question, params))
+        of_run, _ = self._divided(params)
+        request = Request("POST", self._route("chat"), headers, _body(question, of_run))
         return await self._ask(request, Created, attempts=2)
 
     async def create_pushed(self, question: str = "", *, key: str = "", **params: Any) -> Created:
@@ -257,6 +273,13 @@ class StreamClient:
             max_event_bytes=self._max_event_bytes,
         )
 
+    def _divided(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the parameters of the run and those of the connection, which every later connection repeats."""
+        of_run = {name: value for name, value in params.items() if name not in _OF_CONNECTION}
+        query = {name: value for name, value in params.items() if name in _OF_CONNECTION and name != "fault"}
+        plan = _plan_text(params["fault"]) if "fault" in params else self._fault
+        return of_run, {**query, "fault": plan} if plan else query
+
     def _route(self, path: str, query: Mapping[str, Any] | None = None) -> str:
         tail = f"?{urlencode(query)}" if query else ""
         return f"{self.url}/api/v1/stream/{path}{tail}"
@@ -277,7 +300,6 @@ def _body(question: str, params: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({"q": question, **params})
 
 
-def _divided(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the parameters of the run and those of the connection, which every later connection repeats."""
-    of_run = {name: value for name, value in params.items() if name not in _OF_CONNECTION}
-    return of_run, {name: value for name, value in params.items() if name in _OF_CONNECTION}
+def _plan_text(fault: Fault) -> str:
+    """Return a fault plan as JSON, empty for none; raises InvalidPlan."""
+    return FaultPlan.read(fault).dump() if fault else ""

@@ -99,6 +99,13 @@ def joined(base: str, url: str) -> str:
         raise ConnectError(f"the URL {_shown(url)} cannot be used: {error}") from error
 
 
+def with_parameter(url: str, name: str, value: str) -> str:
+    """Return a URL with one more parameter in its query."""
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, urlencode({name: value})) if part)
+    return urlunsplit(parts._replace(query=query))
+
+
 def checked_origin(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port (RFC 6454, 4). Raises ConnectError when the URL is not of http or https."""
     mend = "write it like http://127.0.0.1:8765"

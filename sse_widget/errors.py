@@ -105,12 +105,16 @@ class Stopped(SSEWidgetError):
 
 
 class InvalidPlan(SSEWidgetError):
-    """A fault plan has a field that cannot be; `step` counts from 0, None for the plan's own fields."""
+    """A fault plan has a field that cannot be; `step` counts from 0, None for the plan's own fields.
+
+    `problem` is what is wrong there, without the place.
+    """
 
     code = "invalid_request"
 
     def __init__(self, problem: str, *, field: str = "", step: int | None = None) -> None:
         where = field if step is None else f"steps[{step}].{field}" if field else f"steps[{step}]"
         super().__init__(f"fault plan: {where} {problem}" if where else f"fault plan: {problem}")
+        self.problem = problem
         self.step = step
         self.field = field

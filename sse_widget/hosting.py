@@ -162,7 +162,8 @@ def serve(*, guarded: bool = True, **flags: Flag) -> Hosted:
     """Start a server on a free port of loopback, and return once it listens.
 
     `flags` are those of `sse-server` with underscores, such as `model="synthetic:rate=20"` or `heartbeat_s=5`. Its
-    token is random; one that is not `guarded` has none. Pages of localhost may ask. Raises ConnectError, with what the
+    token is random; one that is not `guarded` has none. Pages of localhost may ask, and fault plans are allowed unless
+    `allow_faults=False` is said: they spoil the streams of who sends them. Raises ConnectError, with what the
     server said, when it does not come up within 30 s.
     """
     token = secrets.token_urlsafe(32) if guarded else ""
@@ -179,7 +180,9 @@ def serve(*, guarded: bool = True, **flags: Flag) -> Hosted:
                 "-P",
                 "-m",
                 "sse_server",
-                *_arguments({"port": 0, **flags, **files, "allow_origin": pages, "exit_with_stdin": True}),
+                *_arguments(
+                    {"port": 0, "allow_faults": True, **flags, **files, "allow_origin": pages, "exit_with_stdin": True}
+                ),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -41,6 +41,7 @@ class Config(msgspec.Struct, frozen=True):
     token_file: str = ""
     ready_file: str = ""
     allow_origin: tuple[str, ...] = ()
+    allow_faults: bool = False
     insecure: bool = False
     exit_with_stdin: bool = False
 
@@ -79,6 +80,7 @@ _HELP = {
     "token_file": "file with the bearer token that requests must carry",
     "ready_file": "file to write the server's URL into once it listens",
     "allow_origin": "origin of pages that may ask from elsewhere, such as https://lab.example or http://localhost:*",
+    "allow_faults": "spoil the streams of readers who ask for it by a fault plan, for tests of what they do then",
     "insecure": "allow a host other than loopback without a token",
     "exit_with_stdin": "end when standard input is closed, so that the server ends with its parent",
 }

@@ -78,6 +78,18 @@ MESSAGES: dict[str, Words] = {
         'The recording "{name}" cannot be replayed ({detail}). Record it again.',
         'تعذّرت إعادة التسجيل "{name}" ({detail}). سجّله من جديد.',
     ),
+    "faults_off": Words(
+        'This server spoils no streams, so it takes no "fault". Start it with --allow-faults, or leave the plan out.',
+        'هذا الخادم لا يُحدث أعطالًا في البث، فلا يقبل "fault". شغّله بالخيار ‎--allow-faults‎ أو احذف الخطة.',
+    ),
+    "bad_fault": Words(
+        "The fault plan cannot be carried out: {detail}. Correct it and send it again.",
+        "تعذّر تنفيذ خطة الأعطال: {detail}. صحّحها ثم أرسلها من جديد.",
+    ),
+    "planned_refusal": Words(
+        "The fault plan refuses this connection with status {status}.",
+        "ترفض خطة الأعطال هذا الاتصال بالحالة {status}.",
+    ),
     "bad_event_id": Words(
         "The last event id is not one of this server's (<stream id>:<number>), or lies beyond the end of the "
         "stream. Drop it to read from the start.",
@@ -197,6 +209,9 @@ CODES = {
     "unknown_model": "invalid_request",
     "unknown_cassette": "not_found",
     "bad_cassette": "upstream_error",
+    "faults_off": "forbidden",
+    "bad_fault": "invalid_request",
+    "planned_refusal": "overloaded",
     "bad_event_id": "invalid_request",
     "bad_method": "invalid_request",
     "bad_request": "invalid_request",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_STEPS = 64
+MAX_TEXT_CHARS = 16_384
+"""Of a plan as JSON: more than MAX_STEPS steps need."""
 DRAWN_ATTEMPTS = 8
 """A drawn plan leaves the connections after this one alone, so that a reader with ten attempts gets through."""
 DRAWN_STEPS = 16
@@ -77,11 +79,20 @@ class FaultPlan(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str | bytes) -> FaultPlan:
         """Return the plan of a JSON text; raises InvalidPlan."""
+        if len(text) > MAX_TEXT_CHARS:
+            raise InvalidPlan(f"it is longer than {MAX_TEXT_CHARS} characters")
         try:
             value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise InvalidPlan("it is no JSON") from None
         return cls.of(value)
+
+    @classmethod
+    def read(cls, value: object) -> FaultPlan:
+        """Return the plan that is given as one, as decoded JSON or as a JSON text; raises InvalidPlan."""
+        if isinstance(value, FaultPlan):
+            return cls.of(msgspec.json.decode(value.dump()))
+        return cls.parse(value) if isinstance(value, str | bytes) else cls.of(value)
 
     @classmethod
     def random(cls, seed: int, *, attempts: int = 4, steps: int = 6, events: int = 32) -> FaultPlan:

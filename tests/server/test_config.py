@@ -42,6 +42,7 @@ def test_every_setting_has_its_flag_its_variable_and_its_key(tmp_path, field):
         "host": "localhost",
         "log": "memory",
         "allow_origin": "http://a:1",
+        "allow_faults": True,
         "insecure": True,
         "exit_with_stdin": True,
     }

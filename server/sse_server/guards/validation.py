@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from sse_server.errors import Lang, ServerError, Words, number_words
+from sse_server.guards.faults import read_fault
 from sse_server.producer import Order
 from sse_server.sources.base import ChatMessage, ChatRequest
 from sse_widget.pacing.chunker import Knobs
+from sse_widget.protocol.faults import FaultPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,6 +84,7 @@ class Connection(msgspec.Struct, frozen=True):
     once: bool = False
     snapshot: bool = False
     trace: bool = False
+    fault: FaultPlan | None = None
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -168,19 +171,19 @@ def read_tuning(fields: Mapping[str, Any]) -> dict[str, Any]:
     return read_knobs(fields)
 
 
-def read_connection(fields: Mapping[str, Any]) -> Connection:
+def read_connection(fields: Mapping[str, Any], *, allow_faults: bool) -> Connection:
     """Return the connection's parameters; those of a run may stand beside them, for a URL is often kept whole."""
     refuse_unknown(fields, _OF_RUN)
     values: dict[str, Any] = {
         name: spec.read(name, fields[name]) for name, spec in _CONNECTION.items() if name in fields
     }
     values |= {name: _flag(name, fields[name]) for name in _FLAGS if name in fields}
-    return msgspec.convert(values, Connection)
+    return Connection(**values, fault=read_fault(fields, allowed=allow_faults))
 
 
 def refuse_unknown(fields: Mapping[str, Any], known: frozenset[str], *, connection: bool = True) -> None:
     """Refuse names that are neither known nor of whoever carries the request, and name those that are known."""
-    public = known | (frozenset({*_CONNECTION, *_FLAGS}) if connection else frozenset())
+    public = known | (frozenset({*_CONNECTION, *_FLAGS, "fault"}) if connection else frozenset())
     for name in fields:
         if name not in public and name not in _CARRIED:
             raise ServerError("unknown_parameter", name=name[:_SHOWN], known=", ".join(sorted(public)))

@@ -7,6 +7,8 @@ import logging
 from contextlib import ExitStack
 
 from sse_server.errors import ServerError
+from sse_server.faulty_line import CutError, FaultyLine
+from sse_server.guards.faults import check_planned_refusal, read_fault
 from sse_server.guards.validation import Range, refuse_unknown
 from sse_server.handlers.base import Route, refusing
 from sse_server.handlers.stream import StreamRoute
@@ -36,10 +38,15 @@ class CassetteHandler(StreamRoute):
 
     @refusing
     async def get(self, name: str) -> None:
-        """Play it, `speed` times as fast, 0 flat out; what was cut is cut again."""
+        """Play it, `speed` times as fast, 0 flat out; what was cut is cut again.
+
+        A fault plan takes each read for a frame.
+        """
         self.principal.require("start")
         fields = self.fields()
-        refuse_unknown(fields, frozenset({"speed"}), connection=False)
+        refuse_unknown(fields, frozenset({"speed", "fault"}), connection=False)
+        plan = read_fault(fields, allowed=self.services.config.allow_faults)
+        check_planned_refusal(plan, self.connection_number)
         speed = SPEED.read("speed", fields.get("speed", "1"))
         path = self.services.shelf.path(name)
         with ExitStack() as stack:
@@ -47,16 +54,17 @@ class CassetteHandler(StreamRoute):
                 tape = Decoder(stack.enter_context(path.open("rb")))
             except (CassetteError, OSError) as error:
                 raise ServerError("bad_cassette", name=name, detail=str(error)) from error
-            await self._play_to_end(tape, speed)
+            await self._play_to_end(tape, speed, self.faulty_line(plan, self._write_through))
 
-    async def _play_to_end(self, tape: Decoder, speed: float) -> None:
+    async def _play_to_end(self, tape: Decoder, speed: float, line: FaultyLine | None) -> None:
         self._begin()
         self.set_header("X-Content-Type-Options", "nosniff")
         for header, value in tape.header.headers:
             if header in KEPT_HEADERS:
                 self.set_header(header, value)
         self.services.counters.opened()
-        self._delivery = asyncio.create_task(self._play(tape, speed))
+        playing = self._play(tape, speed, line)
+        self._delivery = asyncio.create_task(playing if line is None else line.carry(playing))
         try:
             await asyncio.wait({self._delivery})
         finally:
@@ -64,23 +72,23 @@ class CassetteHandler(StreamRoute):
         if self._delivery.cancelled() or self._delivery.exception() is not None:
             self._drop()
 
-    async def _play(self, tape: Decoder, speed: float) -> None:
+    async def _play(self, tape: Decoder, speed: float, line: FaultyLine | None) -> None:
+        """Write the reads at their times; raises CutError where the recording has no end of its body."""
         pace = Pace(speed)
         await pace.until(tape.header.head_us)
-        await self._send(b"")
+        if line is None:
+            await self._send(b"")
         try:
             for read in tape:
                 await pace.until(read.offset_us)
                 if read.data:
-                    await self._send(read.data)
+                    await (self._send(read.data) if line is None else line.put([read.data]))
         except CassetteError as error:
             logger.warning("a recording is damaged: %s", error)
         if tape.end is not None:
             await pace.until(tape.end.offset_us)
-        if tape.end is not None and tape.end.end == "ended":
-            self.finish()
-        else:
-            self._wire().close()
+        if tape.end is None or tape.end.end != "ended":
+            raise CutError
 
     async def _send(self, data: bytes) -> None:
         async with asyncio.timeout(self.services.config.send_timeout_s):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sse_server.guards.validation import body_fields, read_chat, read_connection
+from sse_server.guards.validation import body_fields, read_chat
 from sse_server.handlers.base import refusing
 from sse_server.handlers.stream import StreamRoute
 from sse_server.log.base import StreamMeta
@@ -42,7 +42,7 @@ class ChatHandler(StreamRoute):
 
     async def _chat(self, fields: dict[str, Any]) -> None:
         place = self.last_event_id()
-        connection = read_connection(fields)
+        connection = self.connection_of(fields)
         if place is not None:
             info = await self.find(place[0], "read")
             await self.follow(info, place[1], connection, resumed=True)

@@ -31,7 +31,8 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a client asks for. `ref` is its own name for the request: every answer to it carries it.
 
     `start` has the `body` and `key` of a POST; `attach`, `stop` and `tune` name a `stream_id`. Each may carry a
-    `ticket`, and in `lang` an Accept-Language of its own.
+    `ticket`, and in `lang` an Accept-Language of its own. `connection` numbers the reader's connections, as
+    X-SSE-Reconnect does, for a fault plan.
     """
 
     op: Literal["start", "attach", "stop", "tune", "leave", "ping"]
@@ -43,13 +44,16 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshot: Any = None
     heartbeat_s: Any = None
     trace: Any = None
+    fault: Any = None
+    connection: int = 1
     changes: dict[str, Any] = {}
     ticket: str = ""
     lang: str = ""
 
     def place(self) -> dict[str, Any]:
         """Return the connection's parameters that were given."""
-        given = {name: getattr(self, name) for name in ("after", "snapshot", "heartbeat_s", "trace")}
+        names = ("after", "snapshot", "heartbeat_s", "trace", "fault")
+        given = {name: getattr(self, name) for name in names}
         return {name: value for name, value in given.items() if value is not None}
 
 

@@ -31,6 +31,7 @@ class HealthHandler(Route):
                 "version": __version__,
                 "node": services.node,
                 "model": services.model,
+                "faults": services.config.allow_faults,
                 "runs": services.runs.running,
                 "runs_started": services.runs.started,
                 **services.counters.as_dict(),

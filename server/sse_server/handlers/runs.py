@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sse_server.errors import ServerError
-from sse_server.guards.validation import body_fields, read_connection, read_tuning
+from sse_server.guards.validation import body_fields, read_tuning
 from sse_server.handlers.base import refusing
 from sse_server.handlers.stream import StreamRoute
 
@@ -20,7 +20,7 @@ class RunHandler(StreamRoute):
     @refusing
     async def get(self, stream_id: str) -> None:
         """Read on from Last-Event-ID, else `after`, else a snapshot, else the start."""
-        connection = read_connection(self.fields())
+        connection = self.connection_of(self.fields())
         place = self.last_event_id()
         if place is not None and place[0] != stream_id:
             raise ServerError("bad_event_id")

@@ -9,7 +9,9 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from sse_server.delivery import Delivery, Visit
 from sse_server.errors import ServerError
-from sse_server.guards.validation import read_key
+from sse_server.faulty_line import CutError, FaultyLine
+from sse_server.guards.faults import check_planned_refusal, read_connection_number
+from sse_server.guards.validation import read_connection, read_key
 from sse_server.handlers.base import STREAM_HEADERS, Route
 from sse_server.handlers.frames import event_frames
 from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
@@ -18,10 +20,11 @@ from sse_widget.protocol.events import parse_event_id
 from sse_widget.protocol.sse import Parser
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from sse_server.guards.validation import Connection
     from sse_server.log.base import StreamInfo
+    from sse_widget.protocol.faults import FaultPlan
 
 
 class StreamRoute(Route):
@@ -38,6 +41,17 @@ class StreamRoute(Route):
         if place is None:
             raise ServerError("bad_event_id")
         return place
+
+    def connection_of(self, fields: Mapping[str, Any]) -> Connection:
+        """Return the parameters of this connection, unless its fault plan refuses it."""
+        connection = read_connection(fields, allow_faults=self.services.config.allow_faults)
+        check_planned_refusal(connection.fault, self.connection_number)
+        return connection
+
+    @property
+    def connection_number(self) -> int:
+        """Which of its reader's connections this is, from 1."""
+        return read_connection_number(self.request.headers.get("X-SSE-Reconnect", ""))
 
     async def find(self, stream_id: str, right: str) -> StreamInfo:
         """Return a stream that this principal has this right to."""
@@ -92,15 +106,25 @@ class StreamRoute(Route):
                 polled.extend(data)
 
         services = self.services
+        write = self._write_through if polled is None else keep
+        line = self.faulty_line(connection.fault, write)
         delivery = Delivery(
             services.log,
-            self._write_through if polled is None else keep,
+            write if line is None else line.write,
             services.counters,
             heartbeat_s=connection.heartbeat_s or services.config.heartbeat_s,
             send_timeout_s=services.config.send_timeout_s,
             tracing=Tracing(services.log) if connection.trace else None,
         )
-        await delivery.follow(info, visit, services.node)
+        following = delivery.follow(info, visit, services.node)
+        await (following if line is None else line.carry(following))
+
+    def faulty_line(self, plan: FaultPlan | None, write: Callable[[bytes], Awaitable[None]]) -> FaultyLine | None:
+        """Return what stands between a delivery and `write` on this connection, None without a plan."""
+        if plan is None:
+            return None
+        disturbance = plan.disturb(self.connection_number)
+        return FaultyLine(disturbance, write, send_timeout_s=self.services.config.send_timeout_s)
 
     async def _write_through(self, data: bytes) -> None:
         self.write(data)
@@ -109,10 +133,12 @@ class StreamRoute(Route):
     def _drop(self) -> None:
         """End a connection that cannot be completed; the reader sees an interruption and resumes."""
         error = None if self._delivery is None or self._delivery.cancelled() else self._delivery.exception()
-        expected = StreamClosedError | TimeoutError | UnknownStreamError | ExpiredStreamError | TrimmedStreamError
+        gone = UnknownStreamError | ExpiredStreamError | TrimmedStreamError
+        expected = StreamClosedError | TimeoutError | CutError | gone
         if error is not None and not isinstance(error, expected):
             raise error
         if not self._finished:
+            # A reset could overtake what has left; an end without the last chunk is as broken, and loses none of it.
             self._wire().close()
 
     def _wire(self) -> IOStream:

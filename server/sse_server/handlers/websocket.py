@@ -13,7 +13,9 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from sse_server.delivery import Delivery, Visit
 from sse_server.errors import ServerError, Words, preferred_lang
+from sse_server.faulty_line import CutError, FaultyLine
 from sse_server.guards.auth import Principal
+from sse_server.guards.faults import check_planned_refusal, disturb_messages
 from sse_server.guards.validation import read_connection, read_key, read_tuning
 from sse_server.handlers.base import Route, refusing
 from sse_server.handlers.chat import start_run
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from sse_server.errors import Lang
     from sse_server.guards.validation import Connection
     from sse_server.log.base import StreamInfo
+    from sse_widget.protocol.disturbance import Disturbance
 
 logger = logging.getLogger(__name__)
 
@@ -140,20 +143,25 @@ class SocketHandler(Route, WebSocketHandler):
 
     async def _start(self, frame: Frame) -> None:
         fields = {**frame.body, **frame.place()}
-        connection = read_connection(fields)
+        connection = self._connection_of(frame, fields)
         principal = self._principal(frame)
         self._check_room(frame.ref)
         key = read_key(frame.key or frame.body.get("key", ""))
         stream_id, created = await start_run(self.services, principal, fields, key, self._lang(frame.lang))
         info = await self.services.runs.info(stream_id, principal.name)
-        await self._follow(frame.ref, info, Visit(0, not created, once=connection.once), connection)
+        await self._follow(frame, info, Visit(0, not created, once=connection.once), connection)
 
     async def _attach(self, frame: Frame) -> None:
-        connection = read_connection(frame.place())
+        connection = self._connection_of(frame, frame.place())
         self._check_room(frame.ref)
         info = await self._find(frame, "read")
         visit = Visit(connection.after or 0, connection.after is not None, connection.snapshot)
-        await self._follow(frame.ref, info, visit, connection)
+        await self._follow(frame, info, visit, connection)
+
+    def _connection_of(self, frame: Frame, fields: dict[str, Any]) -> Connection:
+        connection = read_connection(fields, allow_faults=self.services.config.allow_faults)
+        check_planned_refusal(connection.fault, frame.connection)
+        return connection
 
     async def _order(self, frame: Frame) -> dict[str, Any]:
         """Stop or tune a run; return what the HTTP route answers."""
@@ -188,34 +196,43 @@ class SocketHandler(Route, WebSocketHandler):
         if len(self._streams) >= MAX_STREAMS:
             raise ServerError("too_many_streams", limit=MAX_STREAMS)
 
-    async def _follow(self, ref: str, info: StreamInfo, visit: Visit, connection: Connection) -> None:
+    async def _follow(self, frame: Frame, info: StreamInfo, visit: Visit, connection: Connection) -> None:
         if visit.finds_nothing(info):
-            await self._send(end_message(ref, 204))
+            await self._send(end_message(frame.ref, 204))
             return
-        self._streams[ref] = asyncio.create_task(self._deliver(ref, info, visit, connection))
+        plan = connection.fault
+        line = self._faulty_line(frame.ref, info, disturb_messages(plan, frame.connection)) if plan else None
+        self._streams[frame.ref] = asyncio.create_task(self._deliver(frame.ref, info, visit, connection, line))
         self._watch_use()
 
-    async def _deliver(self, ref: str, info: StreamInfo, visit: Visit, connection: Connection) -> None:
+    def _faulty_line(self, ref: str, info: StreamInfo, disturbance: Disturbance) -> FaultyLine:
+        write = partial(self._write_events, ref, info.stream_id)
+        return FaultyLine(disturbance, write, send_timeout_s=self.services.config.send_timeout_s)
+
+    async def _deliver(
+        self, ref: str, info: StreamInfo, visit: Visit, connection: Connection, line: FaultyLine | None
+    ) -> None:
         services = self.services
         services.counters.opened()
         try:
             delivery = Delivery(
                 services.log,
-                partial(self._write_events, ref, info.stream_id),
+                partial(self._write_events, ref, info.stream_id) if line is None else line.write,
                 services.counters,
                 heartbeat_s=connection.heartbeat_s or services.config.heartbeat_s,
                 send_timeout_s=services.config.send_timeout_s,
                 tracing=Tracing(services.log) if connection.trace else None,
             )
             try:
-                await delivery.follow(info, visit, services.node)
+                following = delivery.follow(info, visit, services.node)
+                await (following if line is None else line.carry(following))
             except (UnknownStreamError, ExpiredStreamError, TrimmedStreamError):
                 logger.info("stream %s was dropped while it was read", info.stream_id)
             self._streams.pop(ref, None)
             await self._send(end_message(ref))
         except (WebSocketClosedError, StreamClosedError):
             return
-        except TimeoutError:
+        except (TimeoutError, CutError):
             self._drop()
         except Exception:
             logger.exception("stream %s could not be delivered", info.stream_id)
@@ -226,7 +243,9 @@ class SocketHandler(Route, WebSocketHandler):
             self._watch_use()
 
     async def _write_events(self, ref: str, stream_id: str, data: bytes) -> None:
-        await self._write(events_message(ref, stream_id, Parser().feed(data)))
+        events = Parser().feed(data)
+        if events:  # a fault plan lets parts of frames through, of which a message shows nothing
+            await self._write(events_message(ref, stream_id, events))
 
     async def _send(self, message: bytes) -> None:
         async with asyncio.timeout(self.services.config.send_timeout_s):

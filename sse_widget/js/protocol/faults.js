@@ -14,6 +14,8 @@ import { fieldsOf, InvalidPlan, isObject, KINDS, stepOf, WHERE, whole } from "./
 /** @typedef {{least: number, most: number}} Range */
 
 export const MAX_STEPS = 64;
+/** Of a plan as JSON: more than MAX_STEPS steps need. */
+export const MAX_TEXT_CHARS = 16_384;
 /** A drawn plan leaves the connections after this one alone, so that a reader with ten attempts gets through. */
 export const DRAWN_ATTEMPTS = 8;
 export const DRAWN_STEPS = 16;
@@ -83,6 +85,8 @@ export class FaultPlan {
    * @throws {InvalidPlan}
    */
   static parse(text) {
+    if (text.length > MAX_TEXT_CHARS)
+      throw new InvalidPlan(`it is longer than ${MAX_TEXT_CHARS} characters`);
     let value;
     try {
       value = JSON.parse(text);
