@@ -146,7 +146,7 @@ class StreamClient:
         _, query = self._divided(params)
         return self._stream(Request("GET", self._run(stream_id, query), {}), self._own, config)
 
-    def stream(
+    def stream(  # noqa: PLR0913 - settings, each by its name
         self,
         method: str,
         url: str,

@@ -58,6 +58,9 @@ test("a bad plan names the step and the field", () => {
   for (const text of ["", "{", "\ufffd", '{"seed":1}}', "NaN"]) {
     assert.throws(() => FaultPlan.parse(text), { message: "fault plan: it is no JSON" });
   }
+  assert.throws(() => FaultPlan.parse(" ".repeat(16_385)), {
+    message: "fault plan: it is longer than 16384 characters",
+  });
 });
 
 test("dumps and drawn plans", () => {
@@ -159,7 +162,7 @@ test("what only takes time loses nothing", () => {
 
 /** Other seeds than in Python. */
 const FIRST_SEED = 1_000_000;
-const PLANS = 1500;
+const PLANS = 2000;
 /** Kinds that may spoil what is read again, too; of the others, only a refusal for good cannot be mended. */
 const SPOILING = ["truncate", "corrupt", "reorder"];
 const FOR_GOOD = [404, 410];
@@ -200,6 +203,8 @@ test("the text is right, or the state is honest", (t) => {
       assert.equal(state, "done", `seed ${seed}: ${plan.dump()}`);
     }
     assert.deepEqual([...reader.session.tick(reader.nowMs + 1e9), ...reader.session.ended(reader.nowMs)], []);
+    const again = journey(seed, FaultPlan.parse(plan.dump())).run();
+    assert.equal(again.received, reader.received, "other bytes by the same plan");
     count(states, state);
     for (const kind of reader.reached) count(reached, kind);
   }

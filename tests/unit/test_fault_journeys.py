@@ -14,7 +14,7 @@ from sse_widget.protocol.fault_steps import KINDS
 from sse_widget.protocol.faults import FaultPlan
 
 VECTOR: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "faults_journeys.json").read_text("utf-8"))
-PLANS = 1500
+PLANS = 2000
 SPOILING = {"truncate", "corrupt", "reorder"}
 """Kinds that may spoil what is read again, too; of the others, only a refusal for good cannot be mended."""
 FOR_GOOD = {404, 410}
@@ -49,6 +49,7 @@ def test_the_text_is_right_or_the_state_is_honest() -> None:
             mended += 1
             assert terminal.state == "done", f"seed {seed}: {plan.dump()}"
         assert reader.session.tick(reader.now_ms + 1e9) == reader.session.ended(reader.now_ms) == []
+        assert journey(seed, FaultPlan.parse(plan.dump())).run().received == reader.received, "other bytes by the same plan"
         states[terminal.state] += 1
         reached.update(reader.reached)
     print(dict(states), dict(reached), f"{mended} without spoiling")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sse_widget.errors import InvalidPlan, SSEWidgetError
 from sse_widget.protocol.chance import Chance, mix
 from sse_widget.protocol.disturbance import MAX_PIECES, Happening, Over, Sent
-from sse_widget.protocol.fault_steps import KINDS, MAX_BYTES, MAX_FRAMES_LATE
+from sse_widget.protocol.fault_steps import KINDS, MAX_BYTES, MAX_FRAMES_LATE, Step
 from sse_widget.protocol.faults import FaultPlan, Refusal
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "faults.json").read_text("utf-8"))
@@ -59,6 +59,17 @@ def test_a_bad_plan_names_the_step_and_the_field(case: dict[str, Any]) -> None:
 def test_what_is_no_json_is_no_plan(text: str | bytes) -> None:
     with pytest.raises(InvalidPlan, match="it is no JSON"):
         FaultPlan.parse(text)
+
+
+def test_a_plan_is_read_from_whatever_says_it() -> None:
+    value, dump = VECTORS["dumps"][0]
+    for given in (value, dump, dump.encode(), FaultPlan.of(value)):
+        assert FaultPlan.read(given).dump() == dump
+    made = FaultPlan(1, (Step(attempt=1, kind="stall", ms=-5),))
+    with pytest.raises(InvalidPlan, match=r"steps\[0\].ms must be"):
+        FaultPlan.read(made)
+    with pytest.raises(InvalidPlan, match="longer than 16384 characters"):
+        FaultPlan.read(" " * 16_385)
 
 
 def test_dumps() -> None:

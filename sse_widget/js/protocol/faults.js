@@ -85,8 +85,7 @@ export class FaultPlan {
    * @throws {InvalidPlan}
    */
   static parse(text) {
-    if (text.length > MAX_TEXT_CHARS)
-      throw new InvalidPlan(`it is longer than ${MAX_TEXT_CHARS} characters`);
+    if (text.length > MAX_TEXT_CHARS) throw new InvalidPlan(`it is longer than ${MAX_TEXT_CHARS} characters`);
     let value;
     try {
       value = JSON.parse(text);

@@ -5,7 +5,7 @@
 /** @typedef {{address: URL, fields: import("./socket.js").Fields}} Call */
 
 /** Parameters of a URL that concern whoever carries it, not the run; of these, the socket's own URL has the first two. */
-const CARRIED = ["token", "_xsrf", "_", "key", "ticket", "after", "snapshot", "heartbeat_s", "once"];
+const CARRIED = ["token", "_xsrf", "_", "key", "ticket", "after", "snapshot", "heartbeat_s", "once", "fault"];
 const OF_SOCKET = CARRIED.slice(0, 2);
 
 /**
@@ -16,19 +16,23 @@ const OF_SOCKET = CARRIED.slice(0, 2);
  * @returns {Call}
  * @throws {Error} its credentials cannot travel this way
  */
-export function openingCall(said, { target, streamId, after, snapshot, heartbeatS }) {
+export function openingCall(said, { target, streamId, after, snapshot, heartbeatS, connection }) {
   const beat = heartbeatS ?? said.url.searchParams.get("heartbeat_s");
-  const beating = beat === null ? {} : { heartbeat_s: beat };
+  const fault = said.url.searchParams.get("fault");
+  const asked = {
+    ...(beat === null ? {} : { heartbeat_s: beat }),
+    ...(fault === null ? {} : { fault, connection }),
+  };
   if (target === "start") {
     return call(said, {
       op: "start",
       body: { ...params(said.url), ...said.question },
       key: said.key,
-      ...beating,
+      ...asked,
     });
   }
   const place = snapshot ? { snapshot: true } : after > 0 ? { after } : {};
-  return call(said, { op: "attach", stream_id: streamId, ...place, ...beating });
+  return call(said, { op: "attach", stream_id: streamId, ...place, ...asked });
 }
 
 /**

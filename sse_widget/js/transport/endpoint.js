@@ -78,7 +78,8 @@ export class Endpoint {
   async request(opening) {
     const headers = await this.#fields();
     headers.set("Accept", CONTENT_TYPE);
-    if (this.#sameOrigin && opening.connection > 1) {
+    // The header costs a preflight from another origin, and a fault plan goes by it.
+    if ((this.#sameOrigin || this.#url.searchParams.has("fault")) && opening.connection > 1) {
       const reason = opening.reason.replace(/[^\w.-]/g, "_").slice(0, 64);
       headers.set("X-SSE-Reconnect", `connection=${opening.connection}; reason=${reason}`);
     }
