@@ -118,7 +118,7 @@ class StreamClient:
             heartbeat_timeout_ms=heartbeat_timeout_s * 1000.0,
         )
         self._max_event_bytes = max_event_bytes
-        self._fault = _plan_text(fault)
+        self._fault = fault_text(fault)
         self._random = unit_random
         self._transport = transport
         self._pool = pool
@@ -166,7 +166,7 @@ class StreamClient:
         """
         address = joined(f"{self.url}/", url)
         at_home = checked_origin(address) == checked_origin(self.url)
-        if plan := _plan_text(fault) or (self._fault if at_home else ""):
+        if plan := fault_text(fault) or (self._fault if at_home else ""):
             address = with_parameter(address, "fault", plan)
         request = Request(method.upper(), address, dict(headers or {}), content)
         logged = at_home and is_own_chat(request.url)
@@ -277,7 +277,7 @@ class StreamClient:
         """Return the parameters of the run and those of the connection, which every later connection repeats."""
         of_run = {name: value for name, value in params.items() if name not in _OF_CONNECTION}
         query = {name: value for name, value in params.items() if name in _OF_CONNECTION and name != "fault"}
-        plan = _plan_text(params["fault"]) if "fault" in params else self._fault
+        plan = fault_text(params["fault"]) if "fault" in params else self._fault
         return of_run, {**query, "fault": plan} if plan else query
 
     def _route(self, path: str, query: Mapping[str, Any] | None = None) -> str:
@@ -300,6 +300,6 @@ def _body(question: str, params: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({"q": question, **params})
 
 
-def _plan_text(fault: Fault) -> str:
+def fault_text(fault: Fault) -> str:
     """Return a fault plan as JSON, empty for none; raises InvalidPlan."""
     return FaultPlan.read(fault).dump() if fault else ""

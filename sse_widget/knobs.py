@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import traitlets as t
 from ipywidgets import Widget
 
+from sse_widget.errors import InvalidPlan
 from sse_widget.pacing.chunker import Knobs
 from sse_widget.pacing.pace import PacerOptions
+from sse_widget.protocol.faults import FaultPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -107,6 +109,17 @@ class Knob(t.TraitType[Any, Any]):
                 f"{self.name} must be {kind} from {self._low:g} to {self._high:g} {self._unit}{or_none}; got {value!r}"
             )
         return int(value) if self._whole else float(value)
+
+
+class PlanTrait(t.TraitType[Any, Any]):
+    """A fault plan, kept as its JSON; empty for none. It takes whatever `FaultPlan.read` takes."""
+
+    def validate(self, obj: Any, value: Any) -> Any:  # noqa: ARG002 - traitlets' signature
+        """Return the JSON; raises TraitError that names the step and the field."""
+        try:
+            return FaultPlan.read(value).dump() if value else ""
+        except InvalidPlan as error:
+            raise t.TraitError(error.message) from error
 
 
 class KnobTraits(Widget):  # type: ignore[misc]

@@ -36,13 +36,15 @@ _recalling: set[asyncio.Task[None]] = set()
 class Run(Measured):
     """What `ask` returns: `await run`, or `run.wait()` where there is no event loop, for the Answer.
 
+    `fault` is the fault plan of its readers, as JSON, empty without one.
     The run goes on whether anyone waits or not, also when a wait is interrupted. Its coroutines are for the loop of
     `loop.py`; everything else is safe on any thread.
     """
 
-    def __init__(self, question: str, stream_id: str = "") -> None:
+    def __init__(self, question: str, stream_id: str = "", *, fault: str = "") -> None:
         self.question = question
         self.stream_id = stream_id
+        self.fault = fault
         self.ticket = ""
         self.future: Future[Answer] = Future()
         self._recorder = Recorder()
@@ -137,7 +139,7 @@ class Run(Measured):
             return self._answer("stopped")
         if self._left is not None:
             raise self._left
-        stream = self._stream = client.attach(self.stream_id, trace=1)
+        stream = self._stream = client.attach(self.stream_id, fault=self.fault, trace=1)
         stream.on_status(lambda status: self._on_status(stream, status, told))
         if self._unwanted.is_set():
             await self.halt()

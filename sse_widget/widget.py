@@ -14,9 +14,9 @@ import traitlets as t
 from IPython.display import display, update_display
 
 from sse_widget import hosting, saved
-from sse_widget.client import StreamClient
+from sse_widget.client import StreamClient, fault_text
 from sse_widget.errors import ConnectError, SSEWidgetError
-from sse_widget.knobs import OF_RUN, KnobTraits
+from sse_widget.knobs import OF_RUN, KnobTraits, PlanTrait
 from sse_widget.loop import submit
 from sse_widget.pool import Pool
 from sse_widget.relay import Relay
@@ -54,6 +54,10 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     by this kernel), `transport` the way of streaming there ("sse", "websocket", "poll"); "auto" leaves it to the page.
     SSE_WIDGET_ROUTE and SSE_WIDGET_TRANSPORT set them for all widgets. `node` is the server process that answers.
 
+    `fault` is a FaultPlan, or one as JSON, for the readers of every question from then on: this kernel and the page. It
+    needs a server that allows faults, as those that kernels start do; `faults_allowed` says whether this one does, and
+    the page then offers plans of its own among the knobs.
+
     One run at a time: a question that is asked while another is being answered stops that first. The browser and
     the kernel both read the run from the server; over the comm go its id, and `text` once, at the end. Traits
     change on the reader's thread, and so do their observers run there.
@@ -77,6 +81,8 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     node = t.Unicode("").tag(sync=True)
     route = t.Enum(hosting.ROUTES, "auto").tag(sync=True)
     transport = t.Enum(hosting.TRANSPORTS, "auto").tag(sync=True)
+    fault = PlanTrait("").tag(sync=True)
+    faults_allowed = t.Bool(default_value=False).tag(sync=True)
 
     def __init__(self, *, url: str | None = None, token: str | None = None, **traits: Any) -> None:
         self._run: Run | None = None
@@ -96,14 +102,19 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         """Ask, and return the run: `await` it for the Answer, or let it stream while the next cells run.
 
         `params` are those of design.md section 5: model, max_tokens, temperature, seed and so on; the knobs are those
-        of the widget, unless a parameter says otherwise.
+        of the widget, unless a parameter says otherwise. `fault` is a fault plan for this question alone.
         Awaiting raises RemoteError when the server ends the stream with an error, ConnectError when it cannot be
         reached (any more), LogTrimmed when events are gone, PayloadError when the text is not the one that was
         sent; each has what arrived in `.text`. A stopped run gives its partial text, with state "stopped".
+        Raises InvalidPlan at once for a fault plan that can be none.
+
+            plan = {"seed": 1, "steps": [{"attempt": 1, "kind": "cut", "event": 3, "where": "character"}]}
+            answer = await w.ask("What survives a cut inside a letter?", fault=plan)
         """
+        run = Run(question, fault=fault_text(params.pop("fault", self.fault)))
         if self.model:
             params.setdefault("model", self.model)
-        return self.follow(Run(question), **{**self.params, **params})
+        return self.follow(run, **{**self.params, **params})
 
     def follow(self, run: Run, **params: Any) -> Run:
         """Show a run that has not begun, started with these parameters, or one that has an id; return it."""
@@ -174,7 +185,10 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     async def _warm_up(self) -> None:
         """Have the server running, and the client's modules loaded, when the first question comes."""
         with suppress(SSEWidgetError):  # which the first question will meet, and say
-            self.node = str((await (await self._client()).health()).get("node", ""))
+            health = await (await self._client()).health()
+            with self.hold_sync():
+                self.node = str(health.get("node", ""))
+                self.faults_allowed = health.get("faults") is True
 
     async def _client(self, *, reconnect: bool = True) -> StreamClient:
         address = self._address
@@ -186,7 +200,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
 
     def _announce(self, run: Run) -> None:
         """Name the run to the browser; its ticket goes by a message, since traits are saved with the notebook."""
-        self.send({"type": "run", "stream_id": run.stream_id, "ticket": run.ticket})
+        self.send({"type": "run", "stream_id": run.stream_id, "ticket": run.ticket, "fault": run.fault})
         self._tell(run, stream_id=run.stream_id)
 
     def _on_status(self, run: Run, status: Status, hosted: hosting.Hosted | None) -> None:
@@ -224,8 +238,9 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         match content:
             case {"type": "ask", "q": str(question), **rest}:
                 # The traits of the same moment may come later: ipywidgets holds them back.
-                knobs = rest.get("knobs")
-                self.ask(question, **{name: knobs[name] for name in OF_RUN if name in knobs} if knobs else {})
+                knobs = rest.get("knobs") or {}
+                params = {name: knobs[name] for name in OF_RUN if name in knobs}
+                self.ask(question, **params, fault=rest.get("fault", self.fault))
             case {"type": "relay"}:
                 self._relay.receive(content)
             case {"type": "ticket"} if self._run is not None and self._run.ticket:
@@ -235,7 +250,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         """A page started a run by itself: the kernel reads it too."""
         stream_id = change["new"]
         if _STREAM_ID.fullmatch(stream_id) and (self._run is None or self._run.stream_id != stream_id):
-            self.follow(Run(self.question, stream_id))
+            self.follow(Run(self.question, stream_id, fault=self.fault))
 
     def _save(self) -> None:
         """Give the outputs that show this widget its text, as it is now."""

@@ -14,7 +14,7 @@ import threading
 import pytest
 import traitlets as t
 
-from sse_widget import ConnectError, RemoteError, StreamClient, StreamWidget, hosting
+from sse_widget import ConnectError, InvalidPlan, RemoteError, StreamClient, StreamWidget, hosting
 from sse_widget import run as run_module
 
 PATIENCE_S = 20.0
@@ -468,3 +468,67 @@ async def test_a_page_that_listens_is_sent_the_run(serve, told):
 async def test_a_way_that_does_not_exist_is_refused(serve, told):
     with pytest.raises(t.TraitError, match="expected any of"):
         told(await serve(), route="bus")
+
+
+def breaks(*connections):
+    return {"seed": 1, "steps": [{"attempt": n, "kind": "cut", "event": 3, "where": "character"} for n in connections]}
+
+
+async def test_a_fault_plan_strikes_the_kernels_reader_and_is_told_to_the_page(serve, told):
+    served = await serve(allow_faults=True)
+    widget = told(served, model=MIXED)
+    plan = breaks(1, 2)
+    whole = await widget.ask("hi")
+    answer = await widget.ask("hi", fault=plan)
+    assert answer == whole
+    assert statuses(widget)[3:].count("waiting") == 2
+    assert [json.loads(sent["fault"]) if sent["fault"] else None for sent in widget.sent] == [
+        None,
+        {"seed": 1, "steps": [{**step, "clean": False} for step in plan["steps"]]},
+    ]
+    assert widget.fault == ""
+    assert served.server.services.runs.started == 2
+
+
+async def test_a_plan_of_the_widget_holds_from_then_on(serve, told):
+    served = await serve(allow_faults=True)
+    widget = told(served, model=MIXED, fault=breaks(1))
+    await widget.ask("hi")
+    widget._on_message(widget, {"type": "ask", "q": "by the page", "fault": ""}, [])
+    await asyncio.wrap_future(widget._run.future)
+    assert statuses(widget).count("waiting") == 1
+    widget._on_message(widget, {"type": "ask", "q": "by the page", "fault": widget.fault}, [])
+    await asyncio.wrap_future(widget._run.future)
+    created = await StreamClient(served.url).create("by a page of Jupyter", model=MIXED)
+    widget.stream_id = created.stream_id
+    await asyncio.wrap_future(widget._run.future)
+    assert statuses(widget).count("waiting") == 3
+    widget.fault = ""
+    await widget.ask("hi")
+    assert statuses(widget).count("waiting") == 3
+
+
+async def test_a_plan_that_can_be_none_is_refused_at_once(serve, told):
+    widget = told(await serve(allow_faults=True))
+    for refuse in (
+        lambda: widget.set_trait("fault", '{"seed": 1, "steps": [{"attempt": 1, "kind": "stall"}]}'),
+        lambda: StreamWidget(fault=" " * 20_000),
+        lambda: widget.set_state({"fault": {"seed": -1}}),
+    ):
+        with pytest.raises(t.TraitError, match="fault plan: "):
+            refuse()
+    with pytest.raises(InvalidPlan, match=r"steps\[0\].kind must be one of"):
+        widget.ask("hi", fault={"seed": 1, "steps": [{}]})
+    assert (widget.fault, widget.question) == ("", "")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_the_widget_knows_whether_its_server_allows_faults(serve, told, allowed):
+    widget = told(await serve(allow_faults=allowed))
+    async with asyncio.timeout(PATIENCE_S):
+        while not widget.node:  # noqa: ASYNC110 - a trait tells no loop
+            await asyncio.sleep(0)
+    assert widget.faults_allowed is allowed
+    if not allowed:
+        with pytest.raises(RemoteError, match="--allow-faults"):
+            await widget.ask("hi", fault=breaks(1))

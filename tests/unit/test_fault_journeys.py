@@ -49,7 +49,9 @@ def test_the_text_is_right_or_the_state_is_honest() -> None:
             mended += 1
             assert terminal.state == "done", f"seed {seed}: {plan.dump()}"
         assert reader.session.tick(reader.now_ms + 1e9) == reader.session.ended(reader.now_ms) == []
-        assert journey(seed, FaultPlan.parse(plan.dump())).run().received == reader.received, "other bytes by the same plan"
+        assert journey(seed, FaultPlan.parse(plan.dump())).run().received == reader.received, (
+            "other bytes by the same plan"
+        )
         states[terminal.state] += 1
         reached.update(reader.reached)
     print(dict(states), dict(reached), f"{mended} without spoiling")
