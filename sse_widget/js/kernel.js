@@ -1,4 +1,5 @@
 /** Between a widget's model, which the kernel shares, and the page's reading of its run. */
+import { Faults } from "./knobs/faults.js";
 import { isGone, listen } from "./model.js";
 import { OVER } from "./reading.js";
 import { routeUrl } from "./transport/jupyter.js";
@@ -44,6 +45,7 @@ export class KernelLink {
   #streams;
   #tickets;
   #params;
+  #faults;
   #ladder;
   #relay;
   /** @type {string | null} the run that the reading is of: empty until the kernel names it, null until the server does */
@@ -56,15 +58,20 @@ export class KernelLink {
   /**
    * @param {Model} model
    * @param {Reading} reading
-   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => Record<string, unknown>}} parts
-   *   `params` are what a question is sent with
+   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => Record<string, unknown>, faults?: Faults}} parts
+   *   `params` are what a question is sent with, `faults` what is to go wrong then
    */
-  constructor(model, reading, { streams, tickets, ladder, relay, signal, params = () => ({}) }) {
+  constructor(
+    model,
+    reading,
+    { streams, tickets, ladder, relay, signal, params = () => ({}), faults = new Faults() },
+  ) {
     this.#model = model;
     this.#reading = reading;
     this.#streams = streams;
     this.#tickets = tickets;
     this.#params = params;
+    this.#faults = faults;
     this.#ladder = ladder;
     this.#relay = relay;
     ladder.onFound((found) => this.#onWay(found));
@@ -132,7 +139,12 @@ export class KernelLink {
   #askKernel(question) {
     this.#following = "";
     this.#stale = OVER.includes(this.#get("status"));
-    this.#await(question, { type: "ask", q: question, ...nonEmpty({ knobs: this.#params() }) });
+    this.#await(question, {
+      type: "ask",
+      q: question,
+      ...nonEmpty({ knobs: this.#params() }),
+      ...(this.#faults.allowed ? { fault: this.#faults.text } : {}),
+    });
   }
 
   /** @param {string} question @param {Server} server */
@@ -141,12 +153,10 @@ export class KernelLink {
     const model = this.#get("model");
     const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
     const body = { q: question, ...(model ? { model } : {}), ...this.#params() };
+    const url = this.#faults.onto(routeUrl(server, "chat"));
     this.#reading.follow(question, (place) => {
       const options = { ...place, body, key, headers: this.#headers(server), transport: this.#wanted() };
-      const consumer = this.#streams.consume(
-        this.#streams.transport(routeUrl(server, "chat"), options),
-        options,
-      );
+      const consumer = this.#streams.consume(this.#streams.transport(url, options), options);
       consumer.onHello(() => this.#publish(question, consumer.streamId));
       return consumer;
     });
@@ -157,6 +167,7 @@ export class KernelLink {
     if (this.#get("stream_id") === streamId || this.#reading.streamId !== streamId) return;
     this.#following = streamId;
     this.#stale = true;
+    this.#remember(faultKey(streamId), this.#faults.running);
     this.#model.set("question", question);
     this.#model.set("stream_id", streamId);
     this.#model.save_changes();
@@ -230,13 +241,19 @@ export class KernelLink {
     this.#onComm();
   }
 
-  /** @param {{type?: string, stream_id?: string, ticket?: string}} message */
+  /** @param {string} key @param {string} value empty is not kept */
+  #remember(key, value) {
+    if (value) this.#tickets.setItem(key, value);
+  }
+
+  /** @param {{type?: string, stream_id?: string, ticket?: string, fault?: string}} message */
   #onMessage(message) {
-    const { type, stream_id: streamId, ticket } = message;
+    const { type, stream_id: streamId, ticket, fault = "" } = message;
     if (type === "relay") this.#relay.receive(/** @type {any} */ (message));
     if (type === "cut") this.#reading.cut();
     if (type !== "run" || !streamId || !ticket) return;
     this.#tickets.setItem(ticketKey(streamId), ticket);
+    this.#remember(faultKey(streamId), fault);
     const wanted = streamId === this.#get("stream_id") && streamId !== this.#reading.streamId;
     if (wanted && !OVER.includes(this.#get("status"))) this.#attach(true);
   }
@@ -262,8 +279,11 @@ export class KernelLink {
 
   /** @param {string} streamId @param {Found} found */
   #along(streamId, { route, server }) {
+    const plan = this.#tickets.getItem(faultKey(streamId)) ?? "";
+    this.#faults.running = plan;
     if (!server) return this.#relay.transport(streamId);
     const url = routeUrl(server, `runs/${streamId}`, route === "extension" ? "" : this.#ticket(streamId));
+    this.#faults.onto(url, plan);
     return this.#streams.transport(url, { headers: this.#headers(server), transport: this.#wanted() });
   }
 
@@ -302,4 +322,9 @@ function nonEmpty(part) {
 /** @param {string} streamId */
 function ticketKey(streamId) {
   return `sse-widget:ticket:${streamId}`;
+}
+
+/** @param {string} streamId */
+function faultKey(streamId) {
+  return `sse-widget:fault:${streamId}`;
 }

@@ -1,6 +1,6 @@
 /** Code that only some answers need, loaded when the first of them comes. */
 
-/** @typedef {"code" | "markdown" | "math" | "timeline"} PartName entry `parts/NAME.js`, bundled to `static/part-NAME.js` */
+/** @typedef {"code" | "faults" | "markdown" | "math" | "timeline"} PartName entry `parts/NAME.js`, bundled to `static/part-NAME.js` */
 /** @typedef {(name: PartName) => Promise<any>} LoadPart */
 
 /** Loads each part once, however many views ask for it. */

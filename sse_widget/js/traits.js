@@ -1,7 +1,8 @@
-/** Keeps the knobs of a page and the traits of its model in step. */
+/** Keeps the knobs of a page, its fault plan, and the traits of its model in step. */
 import { INITIAL } from "./knobs/specs.js";
 import { listen } from "./model.js";
 
+/** @typedef {import("./knobs/faults.js").Faults} Faults */
 /** @typedef {import("./knobs/knobs.js").Knobs} Knobs */
 /** @typedef {import("./model.js").Model} Model */
 
@@ -26,6 +27,27 @@ export function shareKnobs(knobs, model, signal) {
     for (const [name, value] of Object.entries(changes)) if (names.includes(name)) model.set(name, value);
     model.set("preset", knobs.preset);
     model.set("knobs_seen", model.get("knobs_revision"));
+    model.save_changes();
+  }, signal);
+}
+
+/**
+ * The kernel knows whether its server allows faults, and has a plan of its own until the page chooses another.
+ *
+ * @param {Faults} faults
+ * @param {Model} model
+ * @param {AbortSignal} signal
+ */
+export function shareFaults(faults, model, signal) {
+  const heard = () => {
+    faults.set({ allowed: model.get("faults_allowed") === true, text: model.get("fault") ?? "" }, "kernel");
+  };
+  listen(model, "change:fault", heard, signal);
+  listen(model, "change:faults_allowed", heard, signal);
+  heard();
+  faults.listen((origin) => {
+    if (origin === "kernel" || model.get("fault") === faults.text) return;
+    model.set("fault", faults.text);
     model.save_changes();
   }, signal);
 }

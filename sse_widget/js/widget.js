@@ -2,12 +2,13 @@
 import { Consumer } from "./consumer.js";
 import { hostOf } from "./host.js";
 import { KernelLink } from "./kernel.js";
+import { Faults } from "./knobs/faults.js";
 import { Knobs } from "./knobs/knobs.js";
 import { Recording } from "./measure/recording.js";
 import { listen } from "./model.js";
 import { transportOf } from "./open.js";
 import { Reading } from "./reading.js";
-import { shareKnobs } from "./traits.js";
+import { shareFaults, shareKnobs } from "./traits.js";
 import { Tuning } from "./tuning.js";
 import { answerTypewriter } from "./view/answer.js";
 import { segmentGraphemes } from "./view/graphemes.js";
@@ -27,6 +28,7 @@ const STREAMS = {
 export default () => {
   const reading = new Reading();
   const knobs = new Knobs();
+  const faults = new Faults();
   const recording = new Recording({ now: () => performance.now(), segment: segmentGraphemes });
   const draft = { text: "", focused: false };
   /** @type {KernelLink} */
@@ -40,6 +42,7 @@ export default () => {
     initialize({ model, signal }) {
       reading.listen(recording, signal);
       shareKnobs(knobs, model, signal);
+      shareFaults(faults, model, signal);
       tuning = new Tuning(knobs, reading, signal);
       host = hostOf(model, signal);
       if (knobs.values.markdown) host.parts.get("markdown");
@@ -52,6 +55,7 @@ export default () => {
         relay,
         signal,
         params,
+        faults,
       });
     },
     /** @param {{model: Model, el: HTMLElement, signal: AbortSignal}} context */
@@ -63,6 +67,7 @@ export default () => {
         reading,
         recording,
         knobs,
+        faults,
         tuning,
         parts,
         draft,

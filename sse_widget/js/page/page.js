@@ -1,4 +1,5 @@
 /** The page that the standalone server serves: the same panel, on the published sse.js alone. */
+import { Faults } from "../knobs/faults.js";
 import { Knobs } from "../knobs/knobs.js";
 import { Recording } from "../measure/recording.js";
 import { beside, Parts } from "../parts.js";
@@ -27,6 +28,7 @@ const recording = new Recording({ now: () => performance.now(), segment: segment
 reading.listen(recording, signal);
 const knobs = remembered();
 const parts = new Parts(beside(import.meta.url));
+const faults = new Faults();
 const root = /** @type {HTMLElement} */ (document.getElementById("panel"));
 new Panel(root, {
   reading,
@@ -34,6 +36,7 @@ new Panel(root, {
   knobs,
   tuning: new Tuning(knobs, reading, signal),
   parts,
+  faults,
   ask,
   lang,
   signal,
@@ -43,13 +46,16 @@ new Panel(root, {
 });
 addEventListener("hashchange", attach);
 attach();
+allowFaults();
 
 /** @param {string} question */
 function ask(question) {
   if (reading.live) reading.stop();
+  const plan = faults.text;
   const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
   reading.follow(question, (place) => {
-    const consumer = consumerAt("chat", { ...place, body: { q: question, ...knobs.params }, key });
+    const options = { ...place, body: { q: question, ...knobs.params }, key };
+    const consumer = consumerAt("chat", options, plan);
     return consumer.onHello(() => remember(question, consumer.streamId));
   });
 }
@@ -70,10 +76,20 @@ function remember(question, streamId) {
   history.replaceState(null, "", `#${streamId}`);
 }
 
-/** @param {string} route @param {import("../consumer.js").ConsumerOptions} options */
-function consumerAt(route, options) {
-  const url = new URL(`api/v1/stream/${route}`, document.baseURI);
+/** @param {string} route @param {import("../consumer.js").ConsumerOptions} options @param {string} [plan] of faults */
+function consumerAt(route, options, plan = "") {
+  const url = faults.onto(new URL(`api/v1/stream/${route}`, document.baseURI), plan);
   return openStream(url, { ...options, headers: { "Accept-Language": lang } });
+}
+
+/** Offers faults where the server carries them out. */
+async function allowFaults() {
+  try {
+    const health = await (await fetch(new URL("api/v1/stream/health", document.baseURI))).json();
+    faults.set({ allowed: health.faults === true }, "kernel");
+  } catch {
+    // A server that cannot be reached offers nothing.
+  }
 }
 
 /** The knobs as they were left, before a reload. */

@@ -23,8 +23,10 @@ const KEYS = new Set([
 export function keepKeys(root, signal) {
   const keep = (/** @type {KeyboardEvent} */ event) => {
     const { key, shiftKey, ctrlKey, altKey, metaKey } = event;
-    const inside = root.contains(/** @type {Node} */ (event.composedPath()[0]));
-    if (inside && KEYS.has(key) && !(shiftKey || ctrlKey || altKey || metaKey)) event.stopPropagation();
+    const target = /** @type {Element} */ (event.composedPath()[0]);
+    // A letter goes to the option that begins with it; to JupyterLab, two of them mean that the cell is to be deleted.
+    const own = KEYS.has(key) || (key.length === 1 && target.localName === "select");
+    if (root.contains(target) && own && !(shiftKey || ctrlKey || altKey || metaKey)) event.stopPropagation();
   };
   // On the window, before JupyterLab sees it.
   window.addEventListener("keydown", keep, { capture: true, signal });

@@ -1,6 +1,7 @@
 /** The knobs' part of the panel: presets, what the server does, what the typewriter does, the connection. */
 import { decode, number } from "../protocol/events.js";
 import { element } from "./element.js";
+import { FaultsPlace } from "./faults_place.js";
 import { NumberKnob, SwitchKnob } from "./knob.js";
 import { Presets } from "./presets.js";
 
@@ -15,8 +16,11 @@ import { Presets } from "./presets.js";
  * @property {Knobs} knobs
  * @property {Readonly<Record<string, NumberSpec>>} numbers
  * @property {Tuning} tuning
- * @property {Streamed} reading
+ * @property {Streamed & import("./faults.js").Streamed} reading
  * @property {Words} words
+ * @property {string} lang
+ * @property {import("../knobs/faults.js").Faults} faults
+ * @property {import("../parts.js").Parts} parts
  * @property {AbortSignal} signal
  */
 
@@ -36,9 +40,8 @@ const GROUPS = {
 
 /** Shows the values of the knobs, whoever turned them, and turns them. */
 export class KnobsView {
-  /** Where the choice of a network fault goes. */
-  faults = element("div", { className: "ssew-faults", hidden: true });
   #options;
+  #faults;
   #presets;
   #note = element("p", { className: "ssew-note", role: "status" });
   /** @type {Map<Name, NumberKnob | SwitchKnob>} */
@@ -50,6 +53,7 @@ export class KnobsView {
   constructor(options) {
     const { knobs, tuning, reading, words, signal } = options;
     this.#options = options;
+    this.#faults = new FaultsPlace(options);
     this.#presets = new Presets(words, (name) => knobs.apply(name), signal);
     const groups = Object.entries(GROUPS).map(([name, rows]) =>
       this.#group(/** @type {keyof typeof GROUPS} */ (name), rows),
@@ -71,12 +75,17 @@ export class KnobsView {
     this.#say();
   }
 
+  /** @param {boolean} open whether they can be seen */
+  open(open) {
+    this.#faults.open(open);
+  }
+
   /** @param {keyof typeof GROUPS} name @param {readonly Exclude<Name, "timeline">[]} rows */
   #group(name, rows) {
     const { words } = this.#options;
     const title = element("legend", { className: "ssew-legend-title" }, words.groups[name]);
     const knobs = rows.map((row) => this.#row(row));
-    const faults = name === "connection" ? [this.faults] : [];
+    const faults = name === "connection" ? [this.#faults.element] : [];
     return element("fieldset", { className: `ssew-group ssew-group-${name}` }, title, ...knobs, ...faults);
   }
 

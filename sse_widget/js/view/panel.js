@@ -1,4 +1,5 @@
 /** The whole of what a reader sees and touches: ask box, answer, status, knobs, timeline. */
+import { Faults } from "../knobs/faults.js";
 import { NUMBERS } from "../knobs/specs.js";
 import { AskBox } from "./ask.js";
 import { element } from "./element.js";
@@ -21,6 +22,7 @@ import { wordsIn } from "./words.js";
  * @property {import("../measure/recording.js").Recording} recording of that reading
  * @property {import("../knobs/knobs.js").Knobs} knobs
  * @property {import("./knobs.js").Tuning} tuning
+ * @property {Faults} [faults] none are offered without it
  * @property {import("../parts.js").Parts} parts
  * @property {(question: string) => void} ask
  * @property {boolean} [askBox] whether there is a box to ask in
@@ -65,7 +67,7 @@ export class Panel {
     this.#parts = parts(said.words);
     this.#box = new AskBox(said.words, draft, ask, signal).element;
     this.#box.hidden = !askBox;
-    const folds = [knobsFold(options, said.words), timelineFold(options, said)];
+    const folds = [knobsFold(options, said), timelineFold(options, said)];
     this.#foot = new Foot(reading, said, {
       folds: folds.map(({ button }) => button),
       copyText: () => reading.text,
@@ -193,9 +195,10 @@ export class Panel {
   }
 }
 
-/** @param {PanelOptions} options @param {import("./words.js").Words} words */
-function knobsFold({ draft, knobs, tuning, reading, signal }, words) {
-  const view = new KnobsView({ knobs, numbers: NUMBERS, tuning, reading, words, signal });
+/** @param {PanelOptions} options @param {ReturnType<typeof wordsIn>} said */
+function knobsFold({ draft, knobs, tuning, reading, parts, faults = new Faults(), signal }, { words, lang }) {
+  const shared = { knobs, tuning, reading, parts, faults, signal };
+  const view = new KnobsView({ ...shared, numbers: NUMBERS, words, lang });
   const fold = new Fold({
     label: words.knobs,
     drawing: SLIDERS,
@@ -204,9 +207,18 @@ function knobsFold({ draft, knobs, tuning, reading, signal }, words) {
     hear: (open) => {
       draft.knobs = open;
       fold.open(open);
+      view.open(open);
     },
     signal,
   });
+  view.open(draft.knobs ?? false);
+  const mark = () => {
+    fold.button.toggleAttribute("data-marked", faults.text !== "");
+    if (faults.text) fold.button.setAttribute("aria-description", words.spoilt);
+    else fold.button.removeAttribute("aria-description");
+  };
+  faults.listen(mark, signal);
+  mark();
   return fold;
 }
 

@@ -20,6 +20,7 @@ const ENGLISH = {
   transport: { sse: "SSE", websocket: "WebSocket", poll: "long-poll", relay: "relay by the kernel" },
 
   knobs: "Knobs",
+  spoilt: "A fault plan is set",
   preset: "Preset",
   presets: {
     defaults: "Defaults",
@@ -118,6 +119,7 @@ const ARABIC = {
   transport: { sse: "SSE", websocket: "WebSocket", poll: "استطلاع طويل", relay: "عبر النواة" },
 
   knobs: "الضوابط",
+  spoilt: "خطة أعطال مضبوطة",
   preset: "إعداد جاهز",
   presets: {
     defaults: "الافتراضي",
