@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Consumer } from "../../sse_widget/js/consumer.js";
 import { KernelLink } from "../../sse_widget/js/kernel.js";
+import { Faults } from "../../sse_widget/js/knobs/faults.js";
 import { isGone } from "../../sse_widget/js/model.js";
 import { transportOf } from "../../sse_widget/js/open.js";
 import { Reading } from "../../sse_widget/js/reading.js";
+import { shareFaults } from "../../sse_widget/js/traits.js";
 import { extensionHeaders, jupyterBase, routeUrl } from "../../sse_widget/js/transport/jupyter.js";
 import { Ladder } from "../../sse_widget/js/transport/ladder.js";
 import { platformOf } from "../../sse_widget/js/transport/platform.js";
@@ -25,6 +27,8 @@ const TRAITS = {
   in_jupyter: false,
   model: "",
   lang: "",
+  fault: "",
+  faults_allowed: false,
 };
 
 /** A model as anywidget hands it out, and what the kernel would get of it. */
@@ -152,7 +156,10 @@ function linked(t, traits, baseUrl = "") {
     consume: (/** @type {any} */ transport, /** @type {any} */ options) =>
       new Consumer(transport, { ...options, reconnectDelay: 0, maxReconnectAttempts: 1 }),
   };
+  const faults = new Faults();
+  shareFaults(faults, /** @type {any} */ (model), end.signal);
   const link = new KernelLink(/** @type {any} */ (model), reading, {
+    faults,
     streams,
     tickets: store,
     ladder,
@@ -166,7 +173,7 @@ function linked(t, traits, baseUrl = "") {
       reading.listen({ text() {}, clear() {}, beat() {}, standing }, end.signal);
       standing();
     });
-  return { model, reading, link, ladder, carried, tickets, end, stands };
+  return { model, reading, link, ladder, carried, tickets, end, stands, faults };
 }
 
 /** @param {LogServer} server */
@@ -249,6 +256,38 @@ test("elsewhere the kernel asks", async (t) => {
     await link.ask("hi");
     assert.deepEqual(model.sent, [{ type: "ask", q: "hi" }]);
   }
+});
+
+const PLAN = '{"seed":1,"steps":[]}';
+
+test("a fault plan goes with the question and with every connection of its run", async (t) => {
+  const server = (await LogServer.start(t)).fill();
+  const traits = { in_jupyter: true, fault: PLAN, faults_allowed: true };
+  const { model, link, stands, tickets, faults } = linked(t, traits, `${origin(server)}/`);
+  link.ask("hi");
+  await stands("done");
+  assert.equal(server.visits[0]?.url.searchParams.get("fault"), PLAN);
+  assert.equal(tickets.get(`sse-widget:fault:${STREAM}`), PLAN);
+  faults.set({ text: "" });
+  assert.deepEqual([model.get("fault"), model.saved], ["", 2]);
+  link.ask("again");
+  await stands("done");
+  assert.equal(server.visits.at(-1)?.url.searchParams.has("fault"), false);
+});
+
+test("the kernel is told the plan with the question, and tells that of its own runs", async (t) => {
+  const server = (await LogServer.start(t)).fill();
+  const { model, link, stands, faults } = linked(t, { base_url: origin(server), faults_allowed: true });
+  faults.set({ text: PLAN });
+  await link.ask("hi");
+  assert.deepEqual(model.sent, [{ type: "ask", q: "hi", fault: PLAN }]);
+  await model.update({ fault: "" });
+  assert.equal(faults.text, "");
+  model.say("msg:custom", { type: "run", stream_id: STREAM, ticket: "t.1", fault: PLAN });
+  await model.update({ stream_id: STREAM, status: "streaming" });
+  await stands("done");
+  assert.equal(server.visits[0]?.url.searchParams.get("fault"), PLAN);
+  assert.equal(faults.running, PLAN);
 });
 
 test("a question that the server refused is shown as the kernel says it", async (t) => {

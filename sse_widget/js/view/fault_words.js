@@ -39,7 +39,15 @@ const ENGLISH = {
   /** @param {string} list */
   struck: (list) => `Breaks: ${list}.`,
   /** @type {Record<string, string>} */
-  breaks: { cut: "cut", network: "no connection", idle: "silence", restart: "dropped here" },
+  breaks: {
+    cut: "cut",
+    socket_lost: "cut",
+    network: "no connection",
+    idle: "silence",
+    ended: "ended early",
+    head_cut: "head cut",
+    wrong_stream: "spoilt",
+  },
   /** @param {string} status */
   refused: (status) => `refused with ${status}`,
 };
@@ -81,7 +89,15 @@ const ARABIC = {
   last: "قُرئت الإجابة الأخيرة تحت خطة أعطال.",
   relayed: "يأتي البث عبر النواة، ولا تصيب الأعطال إلا قراءتها هي.",
   struck: (list) => `الانقطاعات: ${list}.`,
-  breaks: { cut: "قطع", network: "لا اتصال", idle: "صمت", restart: "قُطع من هنا" },
+  breaks: {
+    cut: "قطع",
+    socket_lost: "قطع",
+    network: "لا اتصال",
+    idle: "صمت",
+    ended: "نهاية مبكرة",
+    head_cut: "قطع في الترويسة",
+    wrong_stream: "فساد",
+  },
   refused: (status) => `رفض بالحالة ${status}`,
 };
 
