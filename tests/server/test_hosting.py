@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from sse_widget import hosting
+from sse_widget import StreamClient, hosting
 from sse_widget.errors import ConnectError
 
 PATIENCE_S = 20.0
@@ -181,3 +181,10 @@ def test_the_environment_names_the_way():
     assert hosting.ways(named) == {"route": "relay", "transport": "poll"}
     with pytest.raises(ValueError, match=r"SSE_WIDGET_ROUTE='bus' is none of auto, extension, url, proxy"):
         hosting.ways({"SSE_WIDGET_ROUTE": "bus"})
+
+
+@pytest.mark.parametrize(("flags", "allowed"), [({}, True), ({"allow_faults": False}, False)])
+async def test_a_server_of_our_own_allows_faults_unless_told_otherwise(flags, allowed):
+    with hosting.serve(model="synthetic:rate=0", **flags) as server:
+        health = await StreamClient(server.url, token=server.token).health()
+    assert health["faults"] is allowed

@@ -41,7 +41,7 @@ const ENGLISH = {
   /** @type {Record<string, string>} */
   breaks: {
     cut: "cut",
-    socket_lost: "cut",
+    socket_closed: "cut",
     network: "no connection",
     idle: "silence",
     ended: "ended early",
@@ -91,7 +91,7 @@ const ARABIC = {
   struck: (list) => `الانقطاعات: ${list}.`,
   breaks: {
     cut: "قطع",
-    socket_lost: "قطع",
+    socket_closed: "قطع",
     network: "لا اتصال",
     idle: "صمت",
     ended: "نهاية مبكرة",
