@@ -30,6 +30,7 @@ NAMES = [
     "once",
     "snapshot",
     "key",
+    "fault",
 ]
 text = st.text(max_size=30)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | text
@@ -41,11 +42,13 @@ values = st.recursive(
 messages = st.lists(
     st.fixed_dictionaries({"role": st.sampled_from(["user", "system", "x"]), "content": text}), max_size=3
 )
-fields = st.dictionaries(st.sampled_from(NAMES) | text, values | messages, max_size=6)
+steps = st.dictionaries(st.sampled_from(["attempt", "kind", "event", "ms", "where"]) | text, values, max_size=4)
+plans = st.fixed_dictionaries({"seed": values, "steps": st.lists(steps, max_size=3)})
+fields = st.dictionaries(st.sampled_from(NAMES) | text, values | messages | plans | plans.map(json.dumps), max_size=6)
 
 
 def read(known):
-    read_connection(known)
+    read_connection(known, allow_faults=True)
     return read_chat(known, default_model="local", max_length=20, lang="en")
 
 
@@ -69,6 +72,8 @@ def taken(call, *arguments):
 @example({"q": "hi", "delay_ms": 10**400})
 @example({"q": "hi", "seed": -(10**400)})
 @example({"q": "hi", "once": [10**400]})
+@example({"q": "hi", "fault": {"seed": 1, "x" * 5000: 1}})
+@example({"q": "hi", "fault": {"seed": 1, "\ud800": 1}})
 def test_fields_are_taken_or_refused(known):
     chat = taken(read, known)
     if chat is not None:

@@ -21,6 +21,7 @@ OF_BYTES = frozenset({"truncate", "corrupt", "drip", "buffer"})
 OF_MESSAGES = frozenset(KINDS) - OF_BYTES
 
 _CONNECTION = re.compile(r"\bconnection=(\d{1,6})\b")
+_SHOWN = 300
 # As this server refuses; any other status comes without a code, as from a proxy.
 _OWN_CODES = {
     400: "invalid_request",
@@ -83,4 +84,6 @@ def _detail(error: InvalidPlan) -> Words:
     field = f"الحقل {error.field}" if error.field else ""
     step = f"الخطوة steps[{error.step}]" if error.step is not None else ""
     where = "، ".join(part for part in (step, field) if part)
-    return Words(error.message.removeprefix("fault plan: "), f"{where}: {error.problem}" if where else error.problem)
+    english = error.message.removeprefix("fault plan: ")
+    arabic = f"{where}: {error.problem}" if where else error.problem
+    return Words(english[:_SHOWN], arabic[:_SHOWN])
