@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sse_widget import plots as plots
     from sse_widget.answer import Answer as Answer
     from sse_widget.cassette import Cassette as Cassette
     from sse_widget.client import StreamClient as StreamClient
@@ -62,8 +63,13 @@ _MODULES = {
 }
 
 
+_PACKAGES = ("plots",)
+
+
 def __getattr__(name: str) -> object:
     """Load a public name on first use (PEP 562)."""
+    if name in _PACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
@@ -72,4 +78,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+    return sorted({*globals(), *_MODULES, *_PACKAGES})

@@ -1,0 +1,14 @@
+"""Pictures of runs and sweeps, in light and dark, for everyone; the only place that knows matplotlib (extra `measure`).
+
+Each function takes a frame (`answer.frame()`) or a sweep's DataFrame and returns a `Picture`, which shows itself in
+notebooks and saves itself as PNG or SVG. `theme` is `light`, `dark`, or `auto`: light, and as SVG dark for readers who
+prefer that.
+"""
+
+from __future__ import annotations
+
+from sse_widget.plots.distribution import distribution
+from sse_widget.plots.gaps import gaps
+from sse_widget.plots.picture import Picture
+
+__all__ = ["Picture", "distribution", "gaps"]
