@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Literal
-
-from matplotlib.ticker import MaxNLocator
 
 from sse_widget.measure.gaps import percentile
 from sse_widget.plots.picture import Picture, picture
@@ -31,15 +28,14 @@ def distribution(
     samples: Mapping[str, Sequence[float]],
     *,
     unit: str = "ms",
-    label: str = "",
     kind: Kind = "both",
     theme: Name = "auto",
     title: str = "Distribution",
 ) -> Picture:
     """Draw how the values of one or more samples are spread: how many are how large, and which share is no larger.
 
-    `samples` has the values (0 or more) of each by its name, at least one of each, and at most six; a histogram
-    is drawn of at most two, with the second below the line. `label` says what is measured, on the axis. Raises ValueError otherwise.
+    `samples` has the values (0 or more, in `unit`) of each by its name, at least one of each, and at most six; a
+    histogram is drawn of at most two, with the second below the line. Raises ValueError otherwise.
 
     >>> distribution({"TTFT": [210, 180, 195, 800]}, title="Waiting").description
     'Waiting. TTFT: median 202 ms, 95th percentile 712 ms.'
@@ -49,11 +45,13 @@ def distribution(
         raise ValueError(f"a distribution ({kind}) is drawn of 1 to {most} samples that have values")
 
     def paint(figure: Figure, colours: Theme) -> str:
-        panels = {"histogram": partial(histogram, unit=unit), "ecdf": ecdf}
-        shown = list(panels) if kind == "both" else [kind]
+        shown = ("histogram", "ecdf") if kind == "both" else (kind,)
         for axes, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-            panels[name](axes, samples, colours)
-            axes.set_xlabel(label or unit)
+            if name == "ecdf":
+                ecdf(axes, samples, colours)
+            else:
+                histogram(axes, samples, colours, unit)
+            axes.set_xlabel(unit)
         return f"{'; '.join(f'{name}: {told(values, unit)}' for name, values in samples.items())}."
 
     return picture(paint, theme, title, width=8.4 if kind == "both" else 5.2)
@@ -96,7 +94,7 @@ def histogram(axes: Axes, samples: Mapping[str, Sequence[float]], colours: Theme
     axes.margins(y=0.22)
     axes.set_title("how many are how long")
     axes.set_xlim(left=0)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.locator_params(axis="y", integer=True)
     axes.yaxis.set_major_formatter(lambda many, _: f"{abs(many):.0f}")
 
 

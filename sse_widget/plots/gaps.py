@@ -32,7 +32,9 @@ def gaps(frame: Frame, *, kind: Kind = "both", theme: Name = "auto", title: str 
     flows = {name: values for name, values in flows.items() if values}
     if not flows:
         raise ValueError("there are no gaps to draw: a run needs two deltas")
-    drawn = distribution(flows, label="gap, ms", kind=kind, theme=theme, title=title)
+    drawn = distribution(flows, kind=kind, theme=theme, title=title)
+    for axes in drawn.figure.axes:
+        axes.set_xlabel("gap, ms")
     if max(max(values) for values in flows.values()) > 0.8 * STALL_MS:
         for axes in drawn.figure.axes:
             axes.axvline(STALL_MS, color=drawn.colours.warn, linewidth=1, linestyle=":")

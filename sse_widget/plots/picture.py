@@ -113,6 +113,10 @@ def picture(
         figure = Figure(figsize=(width, height), layout="constrained")
         figure.suptitle(title, fontsize=11, fontweight="bold", x=0.012, ha="left")
         description = f"{title}. {paint(figure, colours)}"
+        # A layout moves a little with every drawing. From here on it stays: the same picture has the same bytes.
+        figure.draw_without_rendering()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     return Picture(figure, theme, title, description)
 
 
