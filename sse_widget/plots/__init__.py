@@ -7,8 +7,10 @@ prefer that.
 
 from __future__ import annotations
 
+from sse_widget.plots.curves import curves
 from sse_widget.plots.distribution import distribution
 from sse_widget.plots.gaps import gaps
 from sse_widget.plots.picture import Picture
+from sse_widget.plots.waterfall import waterfall
 
-__all__ = ["Picture", "distribution", "gaps"]
+__all__ = ["Picture", "curves", "distribution", "gaps", "waterfall"]
