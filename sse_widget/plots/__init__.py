@@ -7,10 +7,13 @@ prefer that.
 
 from __future__ import annotations
 
+from sse_widget.plots.compare import compare
 from sse_widget.plots.curves import curves
 from sse_widget.plots.distribution import distribution
 from sse_widget.plots.gaps import gaps
+from sse_widget.plots.heatmap import heatmap
+from sse_widget.plots.pareto import pareto
 from sse_widget.plots.picture import Picture
 from sse_widget.plots.waterfall import waterfall
 
-__all__ = ["Picture", "curves", "distribution", "gaps", "waterfall"]
+__all__ = ["Picture", "compare", "curves", "distribution", "gaps", "heatmap", "pareto", "waterfall"]

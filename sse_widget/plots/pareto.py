@@ -1,0 +1,140 @@
+"""Which settings of a sweep are not beaten by another one in both lag and smoothness."""
+
+from __future__ import annotations
+
+from string import ascii_uppercase
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.lines import Line2D
+
+from sse_widget.measure.sweep import PARAMETERS
+from sse_widget.plots.picture import Picture, picture
+from sse_widget.plots.rows import number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sse_widget.measure.frame import Frame
+    from sse_widget.plots.theme import Name, Theme
+
+_LETTERS = 12
+
+
+def pareto(  # noqa: PLR0913 - what is drawn, and how; all but the table by name
+    df: Frame,
+    *,
+    lag: str = "lag_p95_ms",
+    smoothness: str = "displayed_gap_p95_ms",
+    by: Sequence[str] = (),
+    recommended: Mapping[str, Any] | None = None,
+    theme: Name = "auto",
+    title: str = "Lag against smoothness",
+) -> Picture:
+    """Draw the settings of a sweep by two columns of which less is better, and join those that none beats in both.
+
+    `df` is a sweep's table, one row a run. A setting is a combination of the columns `by`, unless told otherwise of all
+    parameters that the table has with more than one value; its point is the mean over its runs (streams, seeds).
+    Settings on the front have letters, up to 12 of them, which the key below explains. `recommended` (values by
+    parameter) has a star. Raises ValueError where there is no such column, no setting, or none that is recommended.
+
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"chunk_ms": [1, 3, 6], "lag_p95_ms": [80, 90, 200], "displayed_gap_p95_ms": [60, 30, 45]})
+    >>> print(pareto(df, recommended={"chunk_ms": 3}).description)
+    Lag against smoothness. 3 settings, 2 of them on the front: A chunk_ms 1 (80, 60), B chunk_ms 3 (90, 30).
+    Recommended: chunk_ms 3.
+    """
+    names = list(by) or [name for name in df.columns if name in PARAMETERS and df[name].nunique() > 1]
+    missing = [name for name in (*names, lag, smoothness) if name not in df]
+    if missing or not names:
+        raise ValueError(
+            f"the table lacks {', '.join(missing) or 'a parameter'}; it has {', '.join(map(str, df.columns))}"
+        )
+    means = df.groupby(names, observed=True)[[lag, smoothness]].mean().dropna().reset_index()
+    settings = [dict(zip(names, values, strict=True)) for values in means[names].itertuples(index=False)]
+    points = [(float(one), float(other)) for one, other in zip(means[lag], means[smoothness], strict=True)]
+    if not points:
+        raise ValueError("there is no setting to draw")
+    front = front_of(points)
+    corners = list(dict.fromkeys(points[at] for at in front))
+    key = [
+        f"{letter} {_shared([settings[at] for at in front if points[at] == point])} "
+        f"({number(point[0])}, {number(point[1])})"
+        for letter, point in zip(ascii_uppercase[:_LETTERS], corners, strict=False)
+    ]
+    star = None if recommended is None else _place(settings, recommended)
+
+    def paint(figure: Figure, colours: Theme) -> str:
+        axes = figure.subplots()
+        axes.plot(*zip(*points, strict=True), ".", color=colours.faint, markersize=5, label=f"{len(points)} settings")
+        _front(axes, corners, colours)
+        if star is not None:
+            axes.plot(
+                *([value] for value in points[star]),
+                "*",
+                markersize=17,
+                color=colours.displayed,
+                markeredgecolor=colours.ground,
+                label="recommended",
+                zorder=4,
+            )
+        axes.set(xlabel=f"{lag} (less is prompter)", ylabel=f"{smoothness} (less is smoother)")
+        axes.margins(0.08)
+        axes.legend(loc="best")
+        blank = [Line2D([], [], linestyle="none") for _ in key]
+        figure.legend(blank, key, loc="outside lower left", ncols=1, handlelength=0, handletextpad=0)
+        said = "" if star is None else f"\nRecommended: {_said(settings[star])}."
+        return f"{len(points)} settings, {len(front)} of them on the front: {', '.join(key)}.{said}"
+
+    return picture(paint, theme, title, height=4.2)
+
+
+def front_of(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Return the places of the points that no other one beats, by their first number; less is better in both.
+
+    A point is beaten by one that is less in one number and not more in the other. Of equal points all stay.
+    """
+    found: list[int] = []
+    for at in sorted(range(len(points)), key=points.__getitem__):
+        if not found or points[at][1] < points[found[-1]][1] or points[at] == points[found[-1]]:
+            found.append(at)
+    return found
+
+
+def _front(axes: Axes, points: Sequence[tuple[float, float]], colours: Theme) -> None:
+    axes.plot(
+        *zip(*points, strict=True),
+        "o-",
+        color=colours.delivered,
+        markersize=6,
+        drawstyle="steps-post",
+        linewidth=1.4,
+        label="front: none is better in both",
+    )
+    for letter, point in zip(ascii_uppercase[:_LETTERS], points, strict=False):
+        axes.annotate(
+            letter, point, (5, 5), textcoords="offset points", fontsize=9, fontweight="bold", color=colours.ink
+        )
+
+
+def _place(settings: Sequence[Mapping[str, Any]], recommended: Mapping[str, Any]) -> int:
+    for place, setting in enumerate(settings):
+        if all(setting[name] == value for name, value in recommended.items() if name in setting):
+            return place
+    raise ValueError(f"the recommended setting is none of the sweep's: {_said(recommended)}")
+
+
+def _shared(settings: Sequence[Mapping[str, Any]]) -> str:
+    """Name the settings of one point by what they have in common."""
+    first = settings[0]
+    common = {name: value for name, value in first.items() if all(other[name] == value for other in settings)}
+    others = " and ".join(name for name in first if name not in common)
+    return f"{_said(common)}, any {others} of {len(settings)}" if others else _said(common)
+
+
+def _said(setting: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in setting.items()
+    )
