@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
 
-from sse_widget.measure.sweep import PARAMETERS
+from sse_widget.pacing.chunker import Knobs
+from sse_widget.pacing.pace import PacerOptions
 from sse_widget.plots.picture import Picture, picture
 from sse_widget.plots.rows import number
 
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
     from sse_widget.measure.frame import Frame
     from sse_widget.plots.theme import Name, Theme
 
+_KNOBS = (*Knobs.__struct_fields__, *PacerOptions.__struct_fields__)
 _LETTERS = 12
 
 
 def pareto(  # noqa: PLR0913 - what is drawn, and how; all but the table by name
     df: Frame,
     *,
-    lag: str = "lag_p95_ms",
-    smoothness: str = "displayed_gap_p95_ms",
+    lag: str = "text_lag_p95_ms",
+    smoothness: str = "pause_ms",
     by: Sequence[str] = (),
     recommended: Mapping[str, Any] | None = None,
     theme: Name = "auto",
@@ -36,21 +38,22 @@ def pareto(  # noqa: PLR0913 - what is drawn, and how; all but the table by name
     """Draw the settings of a sweep by two columns of which less is better, and join those that none beats in both.
 
     `df` is a sweep's table, one row a run. A setting is a combination of the columns `by`, unless told otherwise of all
-    parameters that the table has with more than one value; its point is the mean over its runs (streams, seeds).
-    Settings on the front have letters, up to 12 of them, which the key below explains. `recommended` (values by
-    parameter) has a star. Raises ValueError where there is no such column, no setting, or none that is recommended.
+    knobs of chunker and typewriter that the table has several values of; its point is the mean over its runs (streams,
+    seeds). Settings on the front have letters, up to 12 of them, which the key below explains. `recommended` (values
+    by parameter) has a star. Raises ValueError where there is no such column, no setting, or none that is recommended.
 
     >>> import pandas as pd
-    >>> df = pd.DataFrame({"chunk_ms": [1, 3, 6], "lag_p95_ms": [80, 90, 200], "displayed_gap_p95_ms": [60, 30, 45]})
+    >>> df = pd.DataFrame({"chunk_ms": [1, 3, 6], "text_lag_p95_ms": [80, 90, 200], "pause_ms": [60, 30, 45]})
     >>> print(pareto(df, recommended={"chunk_ms": 3}).description)
     Lag against smoothness. 3 settings, 2 of them on the front: A chunk_ms 1 (80, 60), B chunk_ms 3 (90, 30).
     Recommended: chunk_ms 3.
     """
-    names = list(by) or [name for name in df.columns if name in PARAMETERS and df[name].nunique() > 1]
+    names = list(by) or [name for name in df.columns if name in _KNOBS and df[name].nunique() > 1]
     missing = [name for name in (*names, lag, smoothness) if name not in df]
     if missing or not names:
         raise ValueError(
-            f"the table lacks {', '.join(missing) or 'a parameter'}; it has {', '.join(map(str, df.columns))}"
+            f"the table lacks {', '.join(missing) or 'a knob with several values'}; "
+            f"it has {', '.join(map(str, df.columns))}"
         )
     means = df.groupby(names, observed=True)[[lag, smoothness]].mean().dropna().reset_index()
     settings = [dict(zip(names, values, strict=True)) for values in means[names].itertuples(index=False)]

@@ -18,12 +18,12 @@ SWEEP = pd.DataFrame(
         (seed, tokens, lag, 10.0 * tokens + lag / 10 + seed, 100.0 / tokens + lag / 10 - seed)
         for seed, tokens, lag in product((0, 2), (1, 3, 6), (200.0, 400.0))
     ],
-    columns=["seed", "chunk_tokens", "max_lag_ms", "lag_p95_ms", "displayed_gap_p95_ms"],
+    columns=["seed", "chunk_tokens", "max_lag_ms", "text_lag_p95_ms", "pause_ms"],
 )
 
 
 def test_cells_are_means_over_what_is_not_on_the_axes():
-    axes = heatmap(SWEEP, "chunk_tokens", "max_lag_ms", "lag_p95_ms").figure.axes[0]
+    axes = heatmap(SWEEP, "chunk_tokens", "max_lag_ms", "text_lag_p95_ms").figure.axes[0]
     drawn = axes.collections[0].get_array().tolist()
     assert drawn == [[31.0, 51.0, 81.0], [51.0, 71.0, 101.0]]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "3", "6"]
@@ -33,7 +33,7 @@ def test_cells_are_means_over_what_is_not_on_the_axes():
 
 @pytest.mark.parametrize(("best", "place"), [("least", (0, 0)), ("most", (2, 1))])
 def test_the_best_cell_has_a_frame(best, place):
-    axes = heatmap(SWEEP, "chunk_tokens", "max_lag_ms", "lag_p95_ms", best=best).figure.axes[0]
+    axes = heatmap(SWEEP, "chunk_tokens", "max_lag_ms", "text_lag_p95_ms", best=best).figure.axes[0]
     frames = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
     assert {(frame.get_x(), frame.get_y()) for frame in frames} == {place}
 
@@ -48,7 +48,7 @@ def test_the_numbers_in_the_cells_are_readable():
 
 
 def test_a_pair_without_runs_is_left_out():
-    axes = heatmap(SWEEP.drop(index=[0, 6]), "chunk_tokens", "max_lag_ms", "lag_p95_ms").figure.axes[0]
+    axes = heatmap(SWEEP.drop(index=[0, 6]), "chunk_tokens", "max_lag_ms", "text_lag_p95_ms").figure.axes[0]
     assert axes.collections[0].get_array().mask.tolist() == [[True, False, False], [False, False, False]]
     assert len(axes.texts) == 5
 
@@ -61,8 +61,8 @@ def test_a_map_of_many_cells_has_no_numbers():
 @pytest.mark.parametrize(
     ("columns", "options", "said"),
     [
-        (("nothing", "max_lag_ms", "lag_p95_ms"), {}, "no column nothing; there are seed"),
-        (("chunk_tokens", "max_lag_ms", "lag_p95_ms"), {"best": "middle"}, "'least' or the 'most'"),
+        (("nothing", "max_lag_ms", "text_lag_p95_ms"), {}, "no column nothing; there are seed"),
+        (("chunk_tokens", "max_lag_ms", "text_lag_p95_ms"), {"best": "middle"}, "'least' or the 'most'"),
     ],
 )
 def test_a_map_that_cannot_be_drawn_is_refused(columns, options, said):
@@ -93,7 +93,7 @@ def test_the_front_is_what_the_definition_says():
 def test_points_are_means_and_the_front_joins_the_unbeaten():
     axes = pareto(SWEEP).figure.axes[0]
     lines = {line.get_label(): list(zip(line.get_xdata(), line.get_ydata(), strict=True)) for line in axes.lines}
-    means = SWEEP.groupby(["chunk_tokens", "max_lag_ms"])[["lag_p95_ms", "displayed_gap_p95_ms"]].mean()
+    means = SWEEP.groupby(["chunk_tokens", "max_lag_ms"])[["text_lag_p95_ms", "pause_ms"]].mean()
     points = [tuple(point) for point in means.to_numpy().tolist()]
     assert lines["6 settings"] == points
     assert lines["front: none is better in both"] == [points[at] for at in front_of(points)]
@@ -108,7 +108,7 @@ def test_the_key_names_the_settings_of_the_front():
 
 
 def test_settings_of_one_point_share_a_letter():
-    twice = SWEEP.assign(lag_p95_ms=SWEEP["chunk_tokens"] * 10.0, displayed_gap_p95_ms=100.0 / SWEEP["chunk_tokens"])
+    twice = SWEEP.assign(text_lag_p95_ms=SWEEP["chunk_tokens"] * 10.0, pause_ms=100.0 / SWEEP["chunk_tokens"])
     (key,) = [[text.get_text() for text in legend.get_texts()] for legend in pareto(twice).figure.legends]
     assert key[0] == "A chunk_tokens 1, any max_lag_ms of 2 (10, 100)"
 
@@ -125,8 +125,8 @@ def test_the_recommended_setting_has_a_star():
     ("table", "options", "said"),
     [
         (SWEEP, {"lag": "tail_ms"}, "the table lacks tail_ms; it has seed"),
-        (SWEEP[["seed", "lag_p95_ms", "displayed_gap_p95_ms"]], {}, "lacks a parameter"),
-        (SWEEP.assign(lag_p95_ms=float("nan")), {}, "no setting"),
+        (SWEEP[["seed", "text_lag_p95_ms", "pause_ms"]], {}, "lacks a knob"),
+        (SWEEP.assign(text_lag_p95_ms=float("nan")), {}, "no setting"),
     ],
 )
 def test_a_sweep_without_settings_is_refused(table, options, said):
