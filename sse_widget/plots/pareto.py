@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from string import ascii_uppercase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from matplotlib.lines import Line2D
 
@@ -13,7 +14,7 @@ from sse_widget.plots.picture import Picture, picture
 from sse_widget.plots.rows import number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -25,13 +26,21 @@ _KNOBS = (*Knobs.__struct_fields__, *PacerOptions.__struct_fields__)
 _LETTERS = 12
 
 
+class Recommended(Protocol):
+    """What knows the knobs that it recommends."""
+
+    @property
+    def knobs(self) -> Mapping[str, Any]:
+        """Values by parameter."""
+
+
 def pareto(  # noqa: PLR0913 - what is drawn, and how; all but the table by name
     df: Frame,
     *,
     lag: str = "text_lag_p95_ms",
     smoothness: str = "pause_ms",
     by: Sequence[str] = (),
-    recommended: Mapping[str, Any] | None = None,
+    recommended: Mapping[str, Any] | Recommended | None = None,
     theme: Name = "auto",
     title: str = "Lag against smoothness",
 ) -> Picture:
@@ -39,8 +48,9 @@ def pareto(  # noqa: PLR0913 - what is drawn, and how; all but the table by name
 
     `df` is a sweep's table, one row a run. A setting is a combination of the columns `by`, unless told otherwise of all
     knobs of chunker and typewriter that the table has several values of; its point is the mean over its runs (streams,
-    seeds). Settings on the front have letters, up to 12 of them, which the key below explains. `recommended` (values
-    by parameter) has a star. Raises ValueError where there is no such column, no setting, or none that is recommended.
+    seeds). Settings on the front have letters, up to 12 of them, which the key below explains. `recommended` (values by
+    parameter, or what `sw.recommend` returns) has a star. Raises ValueError where there is no such column, no setting,
+    or none that is recommended.
 
     >>> import pandas as pd
     >>> df = pd.DataFrame({"chunk_ms": [1, 3, 6], "text_lag_p95_ms": [80, 90, 200], "pause_ms": [60, 30, 45]})
@@ -67,7 +77,8 @@ def pareto(  # noqa: PLR0913 - what is drawn, and how; all but the table by name
         f"({number(point[0])}, {number(point[1])})"
         for letter, point in zip(ascii_uppercase[:_LETTERS], corners, strict=False)
     ]
-    star = None if recommended is None else _place(settings, recommended)
+    knobs = recommended if recommended is None or isinstance(recommended, Mapping) else recommended.knobs
+    star = None if knobs is None else _place(settings, knobs)
 
     def paint(figure: Figure, colours: Theme) -> str:
         axes = figure.subplots()

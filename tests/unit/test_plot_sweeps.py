@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import product
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -113,8 +114,12 @@ def test_settings_of_one_point_share_a_letter():
     assert key[0] == "A chunk_tokens 1, any max_lag_ms of 2 (10, 100)"
 
 
-def test_the_recommended_setting_has_a_star():
-    picture = pareto(SWEEP, recommended={"chunk_tokens": 3, "max_lag_ms": 200.0, "temperature": 1})
+KNOBS = {"chunk_tokens": 3, "max_lag_ms": 200.0, "temperature": 1}
+
+
+@pytest.mark.parametrize("recommended", [KNOBS, SimpleNamespace(knobs=KNOBS)])
+def test_the_recommended_setting_has_a_star(recommended):
+    picture = pareto(SWEEP, recommended=recommended)
     (star,) = [line for line in picture.figure.axes[0].lines if line.get_label() == "recommended"]
     assert (list(star.get_xdata()), star.get_marker()) == ([51.0], "*")
     with pytest.raises(ValueError, match="none of the sweep's: chunk_tokens 4"):
