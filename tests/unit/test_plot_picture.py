@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from IPython.core.formatters import DisplayFormatter
+from matplotlib.textpath import TextPath
 
 from sse_widget.plots import distribution
 from sse_widget.plots.theme import DARK, LIGHT
@@ -54,6 +55,16 @@ def test_an_svgs_text_is_text():
     root = ET.fromstring(_drawn(title="كيف يُقرأ النص؟").svg())  # noqa: S314 - ours
     texts = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
     assert {"كيف يُقرأ النص؟", "delivered", "displayed"} <= set(texts)
+
+
+def test_arabic_is_joined_and_runs_from_right_to_left():
+    # The forms that letters take beside each other, put from left to right as they must stand, and as they must not.
+    drawn, joined, reversed_ = (
+        sorted(map(tuple, TextPath((0, 0), text, size=20).vertices.round(3)))
+        for text in ("سلام", "\u202d\ufee1\ufefc\ufeb3\u202c", "\u202d\ufeb3\ufefc\ufee1\u202c")
+    )
+    assert drawn == joined
+    assert drawn != reversed_
 
 
 def test_the_same_picture_has_the_same_bytes():
