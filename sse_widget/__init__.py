@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sse_widget.errors import Stopped as Stopped
     from sse_widget.errors import WrongContentType as WrongContentType
     from sse_widget.hosting import serve as serve
+    from sse_widget.load import bench as bench
     from sse_widget.magic import load_ipython_extension as load_ipython_extension
     from sse_widget.protocol.faults import FaultPlan as FaultPlan
     from sse_widget.recording import record as record
@@ -55,6 +56,7 @@ _MODULES = {
     "StreamWidget": "widget",
     "Writer": "writer",
     "WrongContentType": "errors",
+    "bench": "load",
     "doctor": "diagnosis",
     "load_ipython_extension": "magic",
     "record": "recording",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 COMMANDS = {
+    "bench": "sse_widget.load.command",
     "doctor": "sse_widget.diagnosis.command",
     "record": "sse_widget.recording.command",
     "replay": "sse_widget.recording.replaying",

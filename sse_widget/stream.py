@@ -121,6 +121,11 @@ class Stream:
         """What the server answered last, None without an answer."""
         return self._head
 
+    @property
+    def cause(self) -> SSEWidgetError | None:
+        """What the last attempt failed with, None while one is open or none was made."""
+        return self._cause
+
     def on_status(self, call: Callable[[Status], None]) -> Stream:
         """Have every change of `status` told to `call`, which replaces the one before."""
         self._on_status = call
