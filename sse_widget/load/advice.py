@@ -13,6 +13,20 @@ _ADDRESS = (
     "Give the base of a server of sse-widget, like http://127.0.0.1:8765, or one of OpenAI's form, which ends in /v1"
 )
 _KEY = "Say who you are: --token-file FILE, or --key-env NAME for a variable that holds the key (Python: token=)"
+_NOBODY = f"Nobody answers there: is the server running (ours: sse-server)? {_ADDRESS}"
+_NO_ROUTE = f"There is no such route. {_ADDRESS}"
+_ELSE = f"Something else answers there: a page, a login or a proxy. {_ADDRESS}"
+_BY_CODE = {
+    "unauthorized": _KEY,
+    "forbidden": _KEY,
+    "not_found": _NO_ROUTE,
+    "wrong_content_type": _ELSE,
+    "no_text": _ELSE,
+    "invalid_request": "Mend --model or --param, which the server has refused",
+    "rate_limited": "The server takes no more now: wait, or raise its limit (ours: --rate-limit off)",
+    "overloaded": "The server takes no more now: wait, or raise its limit",
+    "idle_timeout": "A model that has to load first needs a longer --timeout-s",
+}
 
 
 def advised(error: SSEWidgetError, target: Target) -> SSEWidgetError:
@@ -28,25 +42,11 @@ def advised(error: SSEWidgetError, target: Target) -> SSEWidgetError:
 
 
 def _advice(error: SSEWidgetError, target: Target) -> str:
-    status = error.status if isinstance(error, ConnectError) else None
-    match error.code:
-        case "unauthorized" | "forbidden":
-            return _KEY
-        case "not_found" if "model" in error.message.lower():
-            return "Choose another by --model"
-        case "not_found":
-            return f"There is no such route. {_ADDRESS}"
-        case "wrong_content_type" | "no_text":
-            return f"Something else answers there: a page, a login or a proxy. {_ADDRESS}"
-        case "invalid_request":
-            return "Mend --model or --param, which the server has refused" if target.model or target.params else ""
-        case "rate_limited" | "overloaded":
-            return "The server takes no more now: wait, or raise its limit (ours: --rate-limit off)"
-        case "connect_failed" if status is None:
-            return f"Nobody answers there: is the server running (ours: sse-server)? {_ADDRESS}"
-        case "connect_failed" if status in {404, 405}:
-            return f"There is no such route. {_ADDRESS}"
-        case "idle_timeout":
-            return "A model that has to load first needs a longer --timeout-s"
-        case _:
-            return ""
+    if error.code == "connect_failed":
+        status = error.status if isinstance(error, ConnectError) else None
+        return _NOBODY if status is None else _NO_ROUTE if status in {404, 405} else ""
+    if error.code == "not_found" and "model" in error.message.lower():
+        return "Choose another by --model"
+    if error.code == "invalid_request" and not (target.model or target.params):
+        return ""
+    return _BY_CODE.get(error.code, "")

@@ -92,9 +92,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
         return render(self)
 
     def _repr_html_(self) -> str:
-        from sse_widget.load.page import table_of  # noqa: PLC0415
+        from sse_widget.load.page import fragment  # noqa: PLC0415 - the same
 
-        return table_of(self)
+        return fragment(self)
 
 
 def environment() -> Environment:

@@ -31,7 +31,9 @@ def _head(report: Report, width: int) -> Iterator[str]:
     summary, plan = report.summary, report.plan
     yield f"{report.subject.url}{f'  {report.subject.model}' if report.subject.model else ''}"
     load = (
-        f"{plan.concurrency} at a time" if plan.arrivals == "closed" else f"{plan.rate:g} requests/s, {plan.arrivals}"
+        f"{plan.concurrency} at a time"
+        if plan.arrivals == "closed"
+        else f"{plan.rate or 0:g} requests/s, {plan.arrivals}"
     )
     stopped = "interrupted; " if report.interrupted else ""
     parts = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from sse_widget.client import StreamClient
 from sse_widget.endpoint import origin_of, plain
@@ -29,7 +29,8 @@ class Target:
 
     `url` is the base of our server, or one of OpenAI's form (ending in `/v1` or `/chat/completions`). `token` goes as a
     bearer token. `params` are those of the server's own: max_tokens, temperature, chunk_tokens ... OpenAI's servers are
-    asked to tell how many tokens an answer has, and may be silent for `patience_s`. Raises ConnectError when URL or token can be none.
+    asked to tell how many tokens an answer has, and may be silent for `patience_s`. Raises
+    ConnectError when URL or token can be none.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Target:
         own_token = None if self.kind == "openai" else token or None
         self._client = StreamClient(base, token=own_token, pool=self._pool, heartbeat_timeout_s=silence_s)
 
-    async def __aenter__(self) -> Target:
+    async def __aenter__(self) -> Self:
         self._pool.enter()
         self._pool.client_for(self.url)  # loads the certificates, if any, before the first question
         return self

@@ -27,7 +27,7 @@ FIGURES = {
     "ttft_ms": Figure("TTFT ms", "زمن أول نص (ms)"),
     "ttft_due_ms": Figure("TTFT ms, from when due", "زمن أول نص منذ موعده (ms)"),
     "tpot_ms": Figure("TPOT ms", "زمن الرمز الواحد (ms)"),
-    "tpot_vllm_ms": Figure("TPOT ms (vLLM)", "زمن الرمز الواحد وفق vLLM ‏(ms)"),
+    "tpot_vllm_ms": Figure("TPOT ms (vLLM)", "زمن الرمز الواحد على طريقة vLLM (ms)"),
     "gap_ms": Figure("gap ms", "الفجوة بين دفعتين (ms)"),
     "delivered_gap_p95_ms": Figure("gap p95 ms, by request", "الفجوة p95 لكل طلب (ms)"),
     "delivered_jitter_ms": Figure("jitter ms", "تذبذب الفجوات (ms)"),
