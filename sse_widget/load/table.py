@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from sse_widget.load.words import FIGURES, Figure
+from sse_widget.load.words import COLUMNS, FIGURES, Figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from sse_widget.load.report import Report
     from sse_widget.load.summary import Spread
 
-COLUMNS = ("mean", "p50", "p90", "p95", "p99", "max")
 _DROPPED_FIRST = ("mean", "max", "p90", "p99")
 _NARROWEST = 30
 

@@ -14,6 +14,7 @@ from sse_widget.plots.gaps import gaps
 from sse_widget.plots.heatmap import heatmap
 from sse_widget.plots.pareto import pareto
 from sse_widget.plots.picture import Picture
+from sse_widget.plots.requests import requests
 from sse_widget.plots.waterfall import waterfall
 
-__all__ = ["Picture", "compare", "curves", "distribution", "gaps", "heatmap", "pareto", "waterfall"]
+__all__ = ["Picture", "compare", "curves", "distribution", "gaps", "heatmap", "pareto", "requests", "waterfall"]
