@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 500
 _MOST_POINTS = 1000
-_WAITS = ("ttft_ms", "delivered_total_ms")
+_FEW = 3
 
 
 def needed() -> None:
@@ -122,24 +122,34 @@ def _errors(report: Report, words: Words) -> str:
 
 
 def _plots(report: Report, words: Words) -> Iterable[str]:
-    """Yield figures; those without anything to draw are left out."""
+    """Yield figures; those without anything to draw are left out. What is written in them is English."""
     from sse_widget import plots  # noqa: PLC0415 - matplotlib is slow to load
 
-    opened = report.plan.arrivals != "closed"
     if report.samples:
-        yield _figure(plots.requests(report.frame(), title=words.requests_plot))
+        yield _figure(plots.requests(report.frame(), title="Requests over time"), words.requests_plot, words)
+    waits = [
+        _figure(plots.distribution(known, kind="ecdf", title=title), heading, words)
+        for name, title, heading in (
+            ("ttft_ms", "Waiting for the first text", words.ttft_plot),
+            ("delivered_total_ms", "Waiting for the whole text", words.total_plot),
+        )
+        if (known := _waits(report, name))
+    ]
+    yield f"<div class='sse-load-pair'>{''.join(waits)}</div>"
+    if report.gaps_ms:
+        drawn = plots.distribution({"gaps": thinned(report.gaps_ms)}, title="Gaps between deliveries")
+        yield _figure(drawn, words.gaps_plot, words)
+
+
+def _waits(report: Report, name: str) -> dict[str, list[float]]:
     whole = [sample for sample in report.samples if sample.ok]
-    waits = {FIGURES[name].name(words.lang): [getattr(sample.metrics, name) for sample in whole] for name in _WAITS}
-    if opened:
-        waits |= {
-            FIGURES[due].name(words.lang): [_due(sample, name) for sample in whole]
-            for due, name in (("ttft_due_ms", _WAITS[0]), ("total_due_ms", _WAITS[1]))
-        }
-    for samples, title in ((waits, words.waits_plot), ({words.gaps: report.gaps_ms}, words.gaps_plot)):
-        known = {name: thinned([value for value in values if value is not None]) for name, values in samples.items()}
-        known = {name: values for name, values in known.items() if values}
-        if known:
-            yield _figure(plots.distribution(known, kind="ecdf" if len(known) > 1 else "both", title=title))
+    sent = [value for sample in whole if (value := getattr(sample.metrics, name)) is not None]
+    if not sent:
+        return {}
+    if report.plan.arrivals == "closed":
+        return {"from when sent": thinned(sent)}
+    due = [value for sample in whole if (value := _due(sample, name)) is not None]
+    return {"from when sent": thinned(sent), "from when due": thinned(due)}
 
 
 def _due(sample: Any, name: str) -> float | None:
@@ -155,9 +165,16 @@ def thinned(values: Sequence[float], most: int = _MOST_POINTS) -> list[float]:
     return [ordered[round(place * (len(ordered) - 1) / (most - 1))] for place in range(most)]
 
 
-def _figure(picture: Picture) -> str:
+def _figure(picture: Picture, heading: str, words: Words) -> str:
     width = round(picture.figure.get_figwidth() * 96)
-    return f"<figure><div style='max-width: {width}px'>{picture.svg()}</div></figure>"
+    for axes in picture.figure.axes:
+        if (legend := axes.get_legend()) is not None and len(axes.get_legend_handles_labels()[0]) < _FEW:
+            legend.set_loc("best")
+    named = f"<figcaption>{escape(heading)}</figcaption>" if words.lang != "en" else ""
+    return (
+        f"<figure>{named}<div class='sse-load-drawn' tabindex='0' role='region' aria-label='{escape(heading)}'>"
+        f"<div style='min-width: {0.75 * width:.0f}px'>{picture.svg()}</div></div></figure>"
+    )
 
 
 def _conditions(report: Report, words: Words) -> str:

@@ -35,8 +35,10 @@ body:has(> main.sse-load) { margin: 0; }
 .sse-load .sse-load-wide td.sse-load-text { text-align: start; white-space: normal; min-width: 10rem; }
 [dir=rtl] .sse-load-wide td[dir=ltr], .sse-load[dir=rtl] .sse-load-wide td[dir=ltr] { text-align: left; }
 .sse-load-note { color: var(--faint); font-size: .88em; margin: .5em 0 0; max-width: 46rem; }
-.sse-load figure { margin: 1.8rem 0 0; overflow-x: auto; }
-.sse-load figure > div { min-width: 26rem; }
+.sse-load figure { margin: 1.8rem 0 0; min-width: 0; }
+.sse-load figcaption { font-weight: 600; margin-bottom: .4em; }
+.sse-load-drawn { overflow-x: auto; direction: ltr; }
+.sse-load-pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 1rem; }
 .sse-load figure svg { width: 100%; height: auto; display: block; direction: ltr; }
 .sse-load-list { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .1rem 1.2rem;
   margin: 0; }

@@ -15,10 +15,11 @@ class Figure(msgspec.Struct, frozen=True):
     share: bool = False
 
     def shown(self, value: float) -> str:
-        """Write a value: three or four digits that count, percent for shares."""
+        """Write a value: four digits, at most three of them behind the point; percent for shares."""
         if self.share:
             return f"{100.0 * value:.1f} %"
-        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 1 else f"{value:.3f}"
+        places = sum(abs(value) < bound for bound in (1000.0, 100.0, 10.0))
+        return f"{value:.{places}f}"
 
     def name(self, lang: str) -> str:
         """Return its name in a language."""
@@ -70,9 +71,9 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     errors: str
     error_columns: tuple[str, ...]
     requests_plot: str
-    waits_plot: str
+    ttft_plot: str
+    total_plot: str
     gaps_plot: str
-    gaps: str
     conditions: str
     questions: str
     each: str
@@ -108,9 +109,9 @@ _ENGLISH = Words(
     errors="What failed",
     error_columns=("times", "code", "message of one"),
     requests_plot="Requests over time",
-    waits_plot="Waiting",
+    ttft_plot="Waiting for the first text",
+    total_plot="Waiting for the whole text",
     gaps_plot="Gaps between deliveries",
-    gaps="gaps",
     conditions="Conditions",
     questions="Questions",
     each="Each request",
@@ -145,9 +146,9 @@ _ARABIC = Words(
     errors="ما أخفق",
     error_columns=("المرات", "الرمز", "رسالة واحد منها"),
     requests_plot="الطلبات عبر الزمن",
-    waits_plot="الانتظار",
+    ttft_plot="انتظار أول نص",
+    total_plot="انتظار النص كاملًا",
     gaps_plot="الفجوات بين الدفعات",
-    gaps="الفجوات",
     conditions="الظروف",
     questions="الأسئلة",
     each="كل طلب",

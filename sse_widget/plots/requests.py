@@ -47,10 +47,10 @@ def _lines(axes: Axes, shown: Frame, colours: Theme) -> None:
     width = 2.6 if len(shown) <= 60 else 1.2
     first_s = (shown["started_s"] + shown["ttft_ms"] / 1000.0).fillna(shown["ended_s"])
     if "planned_s" in shown and bool(shown["planned_s"].notna().any()):
-        late = {"colors": colours.warn, "linestyles": (0, (1, 1)), "label": "due, not sent"}
-        axes.hlines(places, shown["planned_s"], shown["started_s"], linewidth=width, **late)
-    waiting = {"colors": colours.series[1], "linestyles": (0, (2, 1)), "label": "waiting"}
-    axes.hlines(places, shown["started_s"], first_s, linewidth=width, **waiting)
+        late = axes.hlines(places, shown["planned_s"], shown["started_s"], linewidth=width, label="due, not sent yet")
+        late.set(color=colours.warn, linestyle=(0, (1, 1)))
+    waiting = axes.hlines(places, shown["started_s"], first_s, linewidth=width, label="waiting for text")
+    waiting.set(color=colours.series[1], linestyle=(0, (2, 1)))
     axes.hlines(places, first_s, shown["ended_s"], colors=colours.delivered, linewidth=width, label="text comes")
     failed = shown["state"] != "done"
     if bool(failed.any()):
