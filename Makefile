@@ -34,7 +34,7 @@ test: setup system check ## check, then every quick test
 	$(call pytest,browser notebooks,-s)
 	python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
 
-accept: setup system ## long browser runs, chaos, kills
+accept: setup system .venv-aiperf/.ready ## long browser runs, chaos, kills
 	@# a process for each file: Playwright's loop and asyncio's tests do not share one
 	set -e; for file in tests/accept/test_*.py; do python -m pytest -s $$file; done
 
@@ -48,7 +48,7 @@ lock: .venv/.python ## renews the locks; UPGRADE=1: to the newest versions
 	UPGRADE=$(UPGRADE) $(setup_dir)/lock.sh
 
 clean: ## removes everything that setup and tests made
-	rm -rf .venv node_modules sse_widget/static build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-aiperf node_modules sse_widget/static build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find sse_widget server tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.python: $(addprefix $(setup_dir)/,python.sh requirements.txt uv.txt)
@@ -57,6 +57,10 @@ clean: ## removes everything that setup and tests made
 
 .venv/.package: .venv/.python pyproject.toml $(addprefix $(setup_dir)/,package.sh lab-settings.json) server/jupyter-config/sse_server.json
 	@$(setup_dir)/package.sh
+	@touch $@
+
+.venv-aiperf/.ready: .venv/.python $(addprefix $(setup_dir)/,aiperf.sh aiperf.txt)
+	@$(setup_dir)/aiperf.sh
 	@touch $@
 
 .venv/.javascript: .venv/.python package.json package-lock.json $(setup_dir)/javascript.sh

@@ -13,6 +13,7 @@ compile() {
 }
 
 compile infra/setup/uv.in --output-file infra/setup/uv.txt
+compile infra/setup/aiperf.in --output-file infra/setup/aiperf.txt
 compile pyproject.toml --all-extras infra/setup/model.in --output-file infra/setup/requirements.txt
 # JavaScript versions are exact in package.json: change them there.
 npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error

@@ -58,7 +58,9 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit
     `tpot_ms` is aiperf's where the server tells, `tpot_vllm_ms` is vLLM's and else aiperf's, and all are one where the
     first delta is one token. The latency of vLLM's chat benchmark may end with a chunk of usage, after the last text;
     aiperf's and ours end with text. vLLM's ITL and aiperf's inter chunk latency are the delivered gaps. TTFT is one in
-    all where the first chunk has text; where it has none, vLLM takes it all the same, aiperf the first that has.
+    all where the first chunk has text; where it has none, vLLM takes it all the same, aiperf the first that has. To
+    aiperf, reasoning and tool calls are text too; here the answer's text alone is. `tests/accept/test_aiperf.py` holds
+    these figures against aiperf's own of the same requests.
     Goodput is networking's word here; in serving it is the requests a second that keep their service level (vLLM
     `--goodput`, aiperf), which no single run has.
     """

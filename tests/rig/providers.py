@@ -124,7 +124,7 @@ ROUTES = {"/chat/completions": chat_completions, "/responses": responses, "/mess
 
 
 class Provider:
-    """Answers every POST with a stream of `words`; `finish` says how it ends.
+    """Answers every POST with a stream of `words`; `finish` says how it ends, `routes` what is streamed where.
 
     With `held`, a stream stays open after so many events and silent, until its client has `left`.
     """
@@ -133,6 +133,7 @@ class Provider:
         self.words = WORDS
         self.finish = ""
         self.held = 0
+        self.routes = ROUTES
         self.left = threading.Event()
         provider = self
 
@@ -159,7 +160,7 @@ class Provider:
         self._thread.join(PATIENCE_S)
 
     def _stream(self, handler: BaseHTTPRequestHandler) -> None:
-        make = next(make for path, make in ROUTES.items() if handler.path.endswith(path))
+        make = next(make for path, make in self.routes.items() if handler.path.endswith(path))
         handler.send_response(200)
         handler.send_header("Content-Type", "text/event-stream")
         handler.send_header("Connection", "close")
