@@ -118,10 +118,14 @@ class Question:
     def _failure(self) -> SSEWidgetError | None:
         """Return why the answer is not whole, None when it is."""
         stream, reading = self._stream, self._reading
+        head = stream.head
+        if head is not None and head.status not in {200, 204}:
+            failure = failure_of_head(head)
+            return ConnectError(failure.message, status=head.status, code=failure.code)
         if stream.error is not None:
             return stream.error
         if stream.state == "closed":
-            return self._refusal()
+            return stream.cause or ConnectError("the connection broke before the answer began")
         if reading.failure is not None:
             return reading.failure
         if stream.state == "stopped":
@@ -129,13 +133,6 @@ class Question:
         if not reading.whole:
             return ConnectError("the answer broke off: nothing said that it was over", code=TRUNCATED)
         return None
-
-    def _refusal(self) -> SSEWidgetError:
-        head = self._stream.head
-        if head is not None and head.status != 200:
-            failure = failure_of_head(head)
-            return ConnectError(failure.message, status=head.status, code=failure.code)
-        return self._stream.cause or ConnectError("the connection broke before the answer began")
 
     def _ended(self, state: str | None, code: str, message: str) -> Ended:
         return Ended(state or "error", self._reading.received(), code, message, max(0, self._connections - 1))
