@@ -99,7 +99,7 @@ class Question:
         if self._reading.text:
             return
         failure = self._failure()
-        if failure is not None:
+        if failure is not None and failure.code != TRUNCATED:
             raise failure
         raise ConnectError(f"{self._target.url} answers, but with no text; known are {TAKEN}", code="no_text")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sse_widget.plots.picture import Picture, picture
+from sse_widget.plots.rows import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ def requests(frame: Frame, *, theme: Name = "auto", title: str = "Requests") -> 
 
     def paint(figure: Figure, colours: Theme) -> str:
         _lines(figure.subplots(), shown, colours)
-        return f"{len(frame)} requests in {frame['ended_s'].max():.3g} s{some}, {failed} of them failed."
+        return f"{len(frame)} requests in {number(frame['ended_s'].max())} s{some}, {failed} of them failed."
 
     return picture(paint, theme, title, width=7.5, height=min(6.0, 1.7 + 0.05 * len(shown)))
 
