@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
@@ -20,7 +20,7 @@ from sse_widget.protocol.actions import Head
 from sse_widget.refusal import media_type, read_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sse_widget.endpoint import Request
 
@@ -59,12 +59,14 @@ class Connection:
         with _translated(url, "network"):
             self._client_for(url)
 
-    async def open(self, request: Request) -> Head:
+    async def open(self, request: Request, sending: Callable[[], None] | None = None) -> Head:
         """Send the request and return the response head, for a refusal with what its body says.
 
-        Redirects are followed. Raises Broken, or ConnectError when the request can never succeed.
+        Redirects are followed. `sending` is called when the first byte is about to be sent, the connection made; of
+        several requests, to a proxy or to where a redirect leads, the last call counts.
+        Raises Broken, or ConnectError when the request can never succeed.
         """
-        head = await self._send(request)
+        head = await self._send(request, sending)
         if head.status in {200, 204}:
             return head
         return await self._explained(head)
@@ -115,10 +117,20 @@ class Connection:
             self._pool.enter()
         return self._pool.client_for(url)
 
-    async def _send(self, request: Request) -> Head:
+    async def _send(self, request: Request, sending: Callable[[], None] | None = None) -> Head:
+        async def trace(name: str, _: dict[str, Any]) -> None:
+            if sending is not None and name.endswith("send_request_headers.started"):
+                sending()
+
         with _translated(request.url, "network"):
             http = self._client_for(request.url)
-            outgoing = http.build_request(request.method, request.url, headers=request.headers, content=request.content)
+            outgoing = http.build_request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.content,
+                extensions=None if sending is None else {"trace": trace},  # httpcore's, of docs/extensions.md
+            )
             self._response = await http.send(outgoing, stream=True)
             self._chunks = self._response.aiter_bytes()
             return _head(self._response)

@@ -64,7 +64,7 @@ class Recording:
         self._now = now
         self._left: Future[None] = Future()
         self._parser = Parser()
-        self._asked_ns = 0
+        self._sent_ns = 0
 
     def leave(self) -> None:
         """End it now."""
@@ -97,8 +97,8 @@ class Recording:
         try:
             connection.prepare(self._request.url)
             created = self._now()
-            self._asked_ns = self._clock_ns()
-            head = await connection.open(self._request)
+            self._set_out()
+            head = await connection.open(self._request, self._set_out)
             if head.status != 200:
                 raise refusal(head)
             if media_type(head.content_type) != CONTENT_TYPE:
@@ -140,8 +140,11 @@ class Recording:
         seen = self.progress
         self.progress = Progress(seen.bytes + len(data), seen.events + events, offset_us / 1e6)
 
+    def _set_out(self) -> None:
+        self._sent_ns = self._clock_ns()
+
     def _offset_us(self) -> int:
-        return (self._clock_ns() - self._asked_ns) // 1000
+        return (self._clock_ns() - self._sent_ns) // 1000
 
     def _header(self, head: Head, created: datetime, head_us: int) -> Header:
         return Header(

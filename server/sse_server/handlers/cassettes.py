@@ -74,7 +74,8 @@ class CassetteHandler(StreamRoute):
 
     async def _play(self, tape: Decoder, speed: float, line: FaultyLine | None) -> None:
         """Write the reads at their times; raises CutError where the recording has no end of its body."""
-        pace = Pace(speed)
+        # Its offsets count from the request, which was here before this was reached.
+        pace = Pace(speed, asyncio.get_running_loop().time() - self.request.request_time())
         await pace.until(tape.header.head_us)
         if line is None:
             await self._send(b"")
