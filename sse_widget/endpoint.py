@@ -137,6 +137,11 @@ def is_own_chat(url: str) -> bool:
     return _OWN_CHAT.search(urlsplit(url).path) is not None
 
 
+def is_run(url: str) -> bool:
+    """Whether the path is that of a run of sse-widget's server, which is read from its log."""
+    return _RUN_PATH.search(urlsplit(url).path) is not None
+
+
 def has_key(request: Request) -> bool:
     """Whether the request names its run by a key already."""
     return "idempotency-key" in {name.lower() for name in request.headers} or "key" in dict(

@@ -17,8 +17,11 @@ from sse_widget.measure.record import Reader
 from sse_widget.protocol.actions import Reset
 from sse_widget.protocol.events import Metadata, load
 from sse_widget.recorder import Recorder
+from sse_widget.recording.copy import Copy
+from sse_widget.recording.tape import Tape
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Coroutine, Generator, Mapping
 
     from sse_widget.client import Created, Status, Stream, StreamClient
@@ -48,6 +51,7 @@ class Run(Measured):
         self.ticket = ""
         self.future: Future[Answer] = Future()
         self._recorder = Recorder()
+        self._tape = Tape()
         self._first_tokens: int | None = None
         self._metadata: Metadata | None = None
         self._client: StreamClient | None = None
@@ -85,6 +89,17 @@ class Run(Measured):
         """Block until the run ends. Raises its error, or TimeoutError."""
         return self.future.result(timeout_s)
 
+    def record(self, path: str | os.PathLike[str], *, title: str = "") -> Copy:
+        """Write the run down as a cassette, live while it goes on or when it is over; `await` it for the Cassette.
+
+        These are the bytes that this kernel got, each with its time since the question was sent, from the beginning
+        whenever this is called. `header.offsets` is "log" for a run that was begun elsewhere, such as in a page's ask
+        box: what the log held of it when the kernel came to it then has the time at which it was read. Of a cut, half
+        an event is left out; what the next connection brought follows. Neither token nor ticket is stored.
+        Raises FileNotFoundError for a folder that is not there; what waiting raises, `Copy` says.
+        """
+        return Copy(self._tape, path, question=self.question, title=title)
+
     def __await__(self) -> Generator[Any, None, Answer]:
         return result_of(self.future).__await__()
 
@@ -110,6 +125,7 @@ class Run(Measured):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the asker's
             self.future.set_exception(error)
         finally:
+            self._tape.finish("left" if self.state == "closed" else "cut")
             self._over.set()
             self._changed.set()
 
@@ -119,6 +135,7 @@ class Run(Measured):
             return None
         # Then the first delta is one token; how many a longer one holds, the wire does not say.
         self._first_tokens = 1 if params.get("chunk_tokens") == 1 else None
+        self._tape.begin(model=str(params.get("model", "")))
         creating = asyncio.ensure_future(self._create(client, params))
         stopping = asyncio.ensure_future(self._unwanted.wait())
         await asyncio.wait({creating, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -139,7 +156,7 @@ class Run(Measured):
             return self._answer("stopped")
         if self._left is not None:
             raise self._left
-        stream = self._stream = client.attach(self.stream_id, fault=self.fault, trace=1)
+        stream = self._stream = client.attach(self.stream_id, fault=self.fault, trace=1).seen_by(self._tape)
         stream.on_status(lambda status: self._on_status(stream, status, told))
         if self._unwanted.is_set():
             await self.halt()
@@ -227,11 +244,14 @@ class Run(Measured):
     def _take(self, event: Event | Reset, stream: Stream) -> None:
         if isinstance(event, Reset):
             self._recorder.record.clear()
+            self._tape.clear()
             return
         if self._recorder.record.take(event, Reader(stream.connection, stream.receive_s, stream.parse_s)):
             self._changed.set()
         elif event.event == "metadata" and isinstance(metadata := load(event.event, event.data), Metadata):
             self._metadata = metadata
+        elif event.event in {"done", "error"} and load(event.event, event.data) is not None:
+            self._tape.finish("ended")
 
     async def _reached(self, characters: int) -> None:
         while len(self.text) < characters and not self._over.is_set():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -25,7 +25,7 @@ from sse_widget.protocol.session import Session
 from sse_widget.protocol.sse import MAX_EVENT_BYTES, Event, Parser
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 
     from sse_widget.connection import Connection
     from sse_widget.endpoint import Request
@@ -50,6 +50,16 @@ class Status(msgspec.Struct, frozen=True):
     attempt: int = 0
     delay_ms: float = 0.0
     reason: str = ""
+
+
+class Witness(Protocol):
+    """Sees what comes over the network, as it comes."""
+
+    def opened(self, url: str, headers: Iterable[tuple[str, str]], last_seq: int) -> None:
+        """Take the head of a response with status 200, which brings what follows `last_seq`."""
+
+    def read(self, data: bytes) -> None:
+        """Take the bytes of one read; none are the end of the response."""
 
 
 class Stream:
@@ -89,6 +99,7 @@ class Stream:
         self._cause: SSEWidgetError | None = None
         self._timeout: asyncio.Timeout | None = None
         self._on_status: Callable[[Status], None] | None = None
+        self._witness: Witness | None = None
 
     @property
     def stream_id(self) -> str:
@@ -129,6 +140,11 @@ class Stream:
     def on_status(self, call: Callable[[Status], None]) -> Stream:
         """Have every change of `status` told to `call`, which replaces the one before."""
         self._on_status = call
+        return self
+
+    def seen_by(self, witness: Witness) -> Stream:
+        """Have a witness see every response and its bytes; it replaces the one before."""
+        self._witness = witness
         return self
 
     def restart(self) -> None:
@@ -211,7 +227,10 @@ class Stream:
         if self._pending is not None:
             connect, self._pending = self._pending, None
             await self._connection.close()
-            self._head = await self._connection.open(self._request_for(connect))
+            request = self._request_for(connect)
+            self._head = await self._connection.open(request)
+            if self._witness is not None and self._head.status == 200:
+                self._witness.opened(request.url, self._connection.headers, connect.after)
             self._parser = Parser(last_event_id=self._parser.last_event_id, max_event_bytes=self._max_event_bytes)
             self._cause = None
             actions = self._session.head(self._head, _now_ms())
@@ -222,7 +241,10 @@ class Stream:
             await asyncio.Event().wait()
         # The consumer may have been away for long, which is no silence of the server.
         self._session.bytes_arrived(_now_ms())
-        return self._feed(await self._connection.read())
+        chunk = await self._connection.read()
+        if self._witness is not None:
+            self._witness.read(chunk)
+        return self._feed(chunk)
 
     def _feed(self, chunk: bytes) -> list[Action]:
         now_ms = _now_ms()

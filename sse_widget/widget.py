@@ -23,11 +23,13 @@ from sse_widget.relay import Relay
 from sse_widget.run import Run
 
 if TYPE_CHECKING:
+    import os
     from concurrent.futures import Future
 
     from sse_widget.answer import Answer
     from sse_widget.client import Status
     from sse_widget.measure.frame import Frame
+    from sse_widget.recording.copy import Copy
 
 _STATIC = Path(__file__).parent / "static"
 _STREAM_ID = re.compile(r"[0-9a-f]{32}")
@@ -138,6 +140,12 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         if self._run is None:
             raise RuntimeError("there is nothing to make a table of: ask first")
         return self._run.frame(reader)
+
+    def record(self, path: str | os.PathLike[str], *, title: str = "") -> Copy:
+        """Write the current run down as a cassette, as `Run.record` does. Raises RuntimeError when none was asked."""
+        if self._run is None:
+            raise RuntimeError("there is nothing to record: ask first")
+        return self._run.record(path, title=title)
 
     def stop(self) -> Future[None]:
         """Stop the run: the model ends. The future says when the server has heard it; nobody needs to wait."""

@@ -37,6 +37,9 @@ How = Literal["ended", "cut", "left"]
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """What was recorded. `headers` are (lower-case name, value); `head_us` is when they had arrived.
 
+    `offsets` says what the times are: `live` when the stream was read as it was made, `log` when its reader came to a
+    run that had begun, so that what a log held of it came at once.
+
     `created` is a time in RFC 3339; `url` has neither user nor query, which may hold secrets; `model` and `question`
     are empty where the request did not name them.
     """
@@ -53,6 +56,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     head_us: int = 0
+    offsets: Literal["live", "log"] = "live"
 
     @property
     def content_type(self) -> str:

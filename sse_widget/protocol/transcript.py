@@ -11,7 +11,7 @@ import msgspec
 
 from sse_widget.errors import RemoteError
 from sse_widget.protocol.chunks import Piece, piece_of
-from sse_widget.protocol.events import TEXT, Delta, Done, Error, load
+from sse_widget.protocol.events import TEXT, Delta, Done, Error, load, parse_event_id
 from sse_widget.protocol.sse import Event, Parser
 
 if TYPE_CHECKING:
@@ -38,10 +38,18 @@ class Said(msgspec.Struct, frozen=True, gc=False):
 
 
 def transcript(reads: Iterable[Read]) -> Iterator[Said]:
-    """Yield what the events in these reads say, up to a failure. Raises LimitExceeded for one larger than 16 MiB."""
-    parser = Parser()
+    """Yield what the events in these reads say, up to a failure. Raises LimitExceeded for one larger than 16 MiB.
+
+    An event of ours that comes twice, as after a cut or from a network that repeats, is said once.
+    """
+    parser, last_seq = Parser(), 0
     for read in reads:
         for event in parser.feed(read.data):
+            place = parse_event_id(event.id) if event.event == TEXT else None
+            if place is not None:
+                if place[1] <= last_seq:
+                    continue
+                last_seq = place[1]
             plain = is_plain(event)
             try:
                 piece = Piece(_plain_text(event)) if plain else said(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent import futures
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,20 +61,18 @@ def record(  # noqa: PLR0913 - settings, each by its name
 def watched(recording: Recording, tell: Callable[[Progress], None]) -> Progress:
     """Run a recording on the readers' loop and tell of it on this thread. An interrupt ends it and keeps what came."""
     future = submit(recording.run())
-    while True:
+    while not future.done():
         try:
-            progress = future.result(TELL_EVERY_S)
-        except TimeoutError:
+            futures.wait({future}, TELL_EVERY_S)
             tell(recording.progress)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # also one that comes while it tells
             recording.leave()
-        except IdleTimeout as error:
-            if recording.was_left:
-                raise KeyboardInterrupt from error
-            raise
-        else:
-            tell(progress)
-            return progress
+    try:
+        return future.result()
+    except IdleTimeout as error:
+        if recording.was_left:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _silent(_progress: Progress) -> None:

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from sse_widget.connection import Broken, Connection, refusal
-from sse_widget.endpoint import plain
+from sse_widget.endpoint import is_run, plain
 from sse_widget.errors import IdleTimeout, LimitExceeded, WrongContentType
 from sse_widget.protocol.cassette import KEPT_HEADERS, Encoder, Header, How, Read
 from sse_widget.protocol.events import CONTENT_TYPE
@@ -157,6 +157,7 @@ class Recording:
             status=head.status,
             headers=tuple(pair for pair in self._connection.headers if pair[0] in KEPT_HEADERS),
             head_us=head_us,
+            offsets="log" if is_run(self._request.url) else "live",
         )
 
 

@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from sse_server.sources.base import ChatRequest, Token
-from sse_widget import StreamClient
+from sse_widget import Cassette, StreamClient
 from sse_widget.protocol.backoff import Backoff
 from sse_widget.protocol.events import Delta
+from sse_widget.recording.tape import Tape
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -78,9 +79,9 @@ class Cutting(httpx.AsyncBaseTransport):
         await self.inner.aclose()
 
 
-async def read(url: str, transport: Cutting) -> tuple[str, Any]:
+async def read(url: str, transport: Cutting, tape: Tape | None = None) -> tuple[str, Any]:
     client = StreamClient(url, transport=transport, backoff=Backoff(base_ms=0))
-    stream = client.chat("go", model="told", chunk_tokens=1)
+    stream = client.chat("go", model="told", chunk_tokens=1).seen_by(tape or Tape())
     text = "".join([message.text async for message in stream if isinstance(message, Delta)])
     return text, stream
 
@@ -100,10 +101,12 @@ async def test_cut_at_every_byte(serve: Callable[..., Any], no_floor: None, *, e
     assert size > 1000
     asked = told.asked
     for at in range(size + 1):
-        transport = Cutting(at, ends=ends)
-        text, stream = await read(served.url, transport)
+        transport, tape = Cutting(at, ends=ends), Tape()
+        text, stream = await read(served.url, transport, tape)
         await transport.aclose()
         assert text == "".join(WORDS), f"cut at {at}"
+        kept = [event for event in Cassette(tape.header, tuple(tape.reads)).events() if event.event != "hello"]
+        assert [event.id.partition(":")[2] for event in kept] == [str(seq) for seq in range(1, len(WORDS) + 4)]
         assert stream.state == "done", f"cut at {at}"
         assert [method for method, _ in transport.requests].count("POST") == 1, f"cut at {at}"
     assert told.asked - asked == size + 1

@@ -75,3 +75,13 @@ def test_a_failure_is_the_last_that_is_said(failure):
     wire = f'data: {{"type":"unknown"}}\n\n{failure}\n\ndata: more\n\n'
     pieces = transcript([Read(1, b'event: delta\ndata: {"text":"a"}\n\n'), Read(2, wire.encode())])
     assert list(pieces) == [Said(1, "a"), Said(2, "", failure="full")]
+
+
+def test_an_event_that_comes_twice_is_said_once():
+    def frame(seq, text):
+        return f'event: delta\ndata: {{"text":"{text}"}}\nid: {"a" * 32}:{seq}\n\n'.encode()
+
+    wire = frame(2, "a") + frame(2, "a") + b"event: hello\ndata: {}\n\n" + frame(2, "a") + frame(3, "b")
+    assert [said.text for said in transcript([Read(1, wire)])] == ["a", "b"]
+    foreign = b'id: 7\ndata: "a"\n\nid: 7\ndata: "a"\n\n'
+    assert [said.text for said in transcript([Read(1, foreign)])] == ["a", "a"]
