@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import sse_widget as sw
 from rig.serving import CHAT, RUNS, data_of, text_of
 from sse_server.sources.local import CONTEXT_TOKENS, LocalSource, bundled_model
 
@@ -255,6 +256,31 @@ async def test_the_child_asks_for_its_key_and_listens_on_loopback(local):
     key = upstream.headers["authorization"].removeprefix("Bearer ")
     assert key not in of_process(source.child_pid, "cmdline")
     assert key not in of_process(source.child_pid, "environ")
+
+
+async def test_a_recording_of_its_openai_route_holds_no_key_and_plays_back_byte_for_byte(serve, tmp_path):
+    served = await serve(model="local", cassettes=str(tmp_path))
+    upstream = (await served.server.models.source_of("local").start())._http
+    key = upstream.headers["authorization"].removeprefix("Bearer ")
+    path = tmp_path / "llama.ssecast"
+    cassette = await asyncio.to_thread(
+        sw.record,
+        str(upstream.base_url.copy_with(path="/v1/", query=f"api_key={key}".encode())),
+        path,
+        q="What is the capital of France? Answer in one sentence.",
+        token=key,
+        headers={"X-Api-Key": key},
+        temperature=0,
+        max_tokens=40,
+    )
+    assert key.encode() not in path.read_bytes() + cassette.data
+    assert cassette.header.url == f"{upstream.base_url.copy_with(path='/v1/chat/completions')}"
+    assert "Paris" in cassette.text
+    assert (cassette.end.end, cassette.events()[-1].data) == ("ended", "[DONE]")
+    played = await served.client.get("/api/v1/stream/cassettes/llama", params={"speed": 100})
+    assert played.content == cassette.data
+    events = await served.events("POST", CHAT, json={"q": "hi", "model": "replay:llama,speed=100"})
+    assert text_of(events) == cassette.text
 
 
 @pytest.mark.parametrize("kind", ["missing", "broken", "empty", "a folder"])
