@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DRAIN_S = 5.0
+_MOST_NAMED = 20
 ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/chat", ChatHandler),
     (r"/api/v1/stream/runs", PushedRunsHandler),
@@ -80,7 +81,8 @@ class Models:
             return ReplaySource(name, self._shelf.path(name), speed)
         if model not in self._sources:
             if model != "local" and model not in self._files:
-                known = ", ".join(["local", *self._files, "synthetic:…", "replay:…"])
+                recordings = [f"replay:{name}" for name in sorted(self._shelf.files())[:_MOST_NAMED]]
+                known = ", ".join(["local", *self._files, "synthetic:…", *recordings])
                 raise ServerError("unknown_model", name=model[:80], known=known)
             self._sources[model] = LocalSource(self._files.get(model))
         return self._sources[model]

@@ -11,7 +11,9 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from rig.shots import keep
 from rig.view import LIMIT_MS, ask_in_box, golden, until_shown, until_state, until_typed
+from sse_widget import Cassette
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +63,19 @@ def test_the_local_model_streams_into_a_cell(notebook: Any, lab: Any) -> None:
     until_state(page, "done")
     print(f"\nJupyterLab, local model: Run to first painted text {painted_ms - began_ms:.0f} ms")
     assert len(shown(page)) > 20
+
+
+def test_a_cassette_is_shown_and_the_run_is_recorded_again(notebook: Any, lab: Any) -> None:
+    original = Cassette.sample("arabic")
+    record = 'c = w.record("again.ssecast").wait(60)\nprint(c.text == w.text, c.end.end, c.header.offsets)'
+    page = notebook("cassette.ipynb", [SHOW.format(model="replay:arabic,speed=4"), record])
+    ask_in_box(page, "ما هو البث؟")
+    until_state(page, "done")
+    until_typed(page, original.text)
+    lab.run(page, 1)
+    expect(page.locator(".jp-OutputArea-output", has_text="True ended log")).to_be_visible(timeout=LIMIT_MS)
+    assert Cassette.load(lab.folder / "again.ssecast").text == original.text
+    keep(page, "cassette-lab")
 
 
 def test_the_ask_box_asks_without_the_kernel_and_the_kernel_reads_too(notebook: Any, lab: Any) -> None:
