@@ -96,7 +96,7 @@ class Run(Measured):
         whenever this is called. `header.offsets` is "log" for a run that was begun elsewhere, such as in a page's ask
         box: what the log held of it when the kernel came to it then has the time at which it was read. Of a cut, half
         an event is left out; what the next connection brought follows. Neither token nor ticket is stored.
-        Raises FileNotFoundError for a folder that is not there; what waiting raises, `Copy` says.
+        Raises FileNotFoundError or IsADirectoryError where no file can be; what waiting raises, `Copy` says.
         """
         return Copy(self._tape, path, question=self.question, title=title)
 

@@ -64,15 +64,17 @@ def watched(recording: Recording, tell: Callable[[Progress], None]) -> Progress:
     while not future.done():
         try:
             futures.wait({future}, TELL_EVERY_S)
-            tell(recording.progress)
+            tell(recording.so_far())
         except KeyboardInterrupt:  # also one that comes while it tells
             recording.leave()
     try:
-        return future.result()
+        progress = future.result()
     except IdleTimeout as error:
         if recording.was_left:
             raise KeyboardInterrupt from error
         raise
+    tell(progress)
+    return progress
 
 
 def _silent(_progress: Progress) -> None:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from sse_widget.diagnosis.words.language import say
 from sse_widget.errors import SSEWidgetError
 from sse_widget.recording import watched
 from sse_widget.recording.recording import Recording
 from sse_widget.recording.request import Order
+from sse_widget.recording.words import (
+    ENDINGS,
+    NO_HEADER,
+    NO_JSON,
+    NO_SECONDS,
+    add_language,
+    lang_of,
+    progress_line,
+)
 
 if TYPE_CHECKING:
     import argparse
 
+    from sse_widget.diagnosis.words.language import Lang
     from sse_widget.recording.recording import Progress
 
 SUMMARY = "record a stream, byte by byte with its times, into a .ssecast file"
@@ -27,7 +39,6 @@ exit status: 0 the stream ended (or --limit-s did), 1 it was cut or could not be
 130 interrupted.
 """
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-_ENDED = {"ended": "the stream ended", "cut": "the connection broke", "left": "the recording was left"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,52 +54,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--token-file", metavar="FILE", help="file with the bearer token; - reads standard input")
     add("--title", default="", help="title to store in the recording")
     add("--limit-s", type=float, metavar="S", help="seconds after which the recording is ended")
+    add_language(parser)
     add("--quiet", action="store_true", help="no progress on standard error")
 
 
 def run(options: argparse.Namespace) -> int:
     """Record, tell, and return the exit status."""
+    lang = lang_of(options)
     try:
-        order = Order(
-            url=options.url,
-            question=options.q,
-            body=None if options.body is None else json.loads(options.body),
-            model=options.model,
-            title=options.title,
-            token=_token(options.token_file),
-            headers=dict(_header(text) for text in options.header),
-        )
-        recording = Recording(order, Path(options.output), limit_s=options.limit_s)
+        recording = Recording(_order(options, lang), Path(options.output), limit_s=_limit_s(options.limit_s, lang))
     except (SSEWidgetError, ValueError, OSError) as error:
         return _failed(error, EXIT_USAGE)
-    terminal = Terminal(sys.stderr, quiet=options.quiet)
+    terminal = Terminal(sys.stderr, lang, quiet=options.quiet)
     try:
         progress = watched(recording, terminal.tell)
     except (SSEWidgetError, OSError) as error:
         terminal.done()
         return _failed(error, EXIT_FAILED)
     terminal.done()
-    print(f"{options.output}: {line(progress)}; {_ENDED[progress.how]}")  # noqa: T201 - a command prints
+    semicolon = "؛" if lang == "ar" else ";"
+    ending = ENDINGS[progress.how].plain(lang)
+    print(f"{options.output}: {progress_line(progress, lang)}{semicolon} {ending}")  # noqa: T201 - a command prints
     if progress.how == "left":
         return EXIT_INTERRUPTED if recording.was_left else EXIT_OK
     return EXIT_OK if progress.how == "ended" else EXIT_FAILED
 
 
-def line(progress: Progress) -> str:
-    """Return progress in words."""
-    return f"{progress.bytes} bytes, {progress.events} events, {progress.elapsed_s:.1f} s"
-
-
 class Terminal:
     """One line that is written over on a terminal; nothing where output is kept."""
 
-    def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
+    def __init__(self, stream: TextIO, lang: Lang, *, quiet: bool = False) -> None:
         self._stream = stream
+        self._lang = lang
         self._live = stream.isatty() and not quiet
 
     def tell(self, progress: Progress) -> None:
         """Show it."""
-        self._write(f"\r\x1b[K{line(progress)}")
+        self._write(f"\r\x1b[K{progress_line(progress, self._lang)}")
 
     def done(self) -> None:
         """Take it away."""
@@ -106,11 +108,39 @@ def _failed(error: Exception, status: int) -> int:
     return status
 
 
-def _header(text: str) -> tuple[str, str]:
+def _order(options: argparse.Namespace, lang: Lang) -> Order:
+    headers = dict(_header(text, lang) for text in options.header)
+    if lang != "en":
+        headers.setdefault("Accept-Language", lang)  # refusals are said in it
+    return Order(
+        url=options.url,
+        question=options.q,
+        body=_body(options.body, lang),
+        model=options.model,
+        title=options.title,
+        token=_token(options.token_file),
+        headers=headers,
+    )
+
+
+def _header(text: str, lang: Lang) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise ValueError(f"a header is written 'Name: value'; got {text.partition(':')[0]!r}")
+        raise ValueError(say(NO_HEADER, {"name": repr(name)}, lang))
     return name.strip(), value.strip()
+
+
+def _body(text: str | None, lang: Lang) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise ValueError(say(NO_JSON, {"detail": str(error)}, lang)) from error
+
+
+def _limit_s(seconds: float | None, lang: Lang) -> float | None:
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise ValueError(say(NO_SECONDS, {}, lang))
+    return seconds
 
 
 def _token(file: str | None) -> str:

@@ -11,6 +11,7 @@ from sse_widget.cassette import Cassette
 from sse_widget.errors import CassetteError
 from sse_widget.loop import result_of, submit
 from sse_widget.protocol.cassette import Encoder
+from sse_widget.recording.recording import placed
 
 if TYPE_CHECKING:
     import os
@@ -30,9 +31,7 @@ class Copy:
     """
 
     def __init__(self, tape: Tape, path: str | os.PathLike[str], *, question: str = "", title: str = "") -> None:
-        self.path = Path(path)
-        if not self.path.parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {str(self.path.parent)!r} to write {self.path.name!r} into")
+        self.path = placed(Path(path))
         self._labels = {"question": question, "title": title}
         self.future: Future[Cassette] = submit(self._write(tape))
 

@@ -57,14 +57,19 @@ class Recording:
         self.was_left = False
         self._order = order
         self._request = order.request()
-        self._path = path
+        self._path = placed(path)
         self._limit_s = limit_s
         self._connection = connection or Connection()
         self._clock_ns = clock_ns
         self._now = now
         self._left: Future[None] = Future()
         self._parser = Parser()
-        self._sent_ns = 0
+        self._sent_ns: int | None = None
+
+    def so_far(self) -> Progress:
+        """Return the progress with the time that has passed until now."""
+        seen = self.progress
+        return seen if seen.how else msgspec.structs.replace(seen, elapsed_s=self._offset_us() / 1e6)
 
     def leave(self) -> None:
         """End it now."""
@@ -144,7 +149,7 @@ class Recording:
         self._sent_ns = self._clock_ns()
 
     def _offset_us(self) -> int:
-        return (self._clock_ns() - self._sent_ns) // 1000
+        return 0 if self._sent_ns is None else (self._clock_ns() - self._sent_ns) // 1000
 
     def _header(self, head: Head, created: datetime, head_us: int) -> Header:
         return Header(
@@ -159,6 +164,15 @@ class Recording:
             head_us=head_us,
             offsets="log" if is_run(self._request.url) else "live",
         )
+
+
+def placed(path: Path) -> Path:
+    """Return where a recording is to be written. Raises FileNotFoundError without its folder, IsADirectoryError."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name!r} into")
+    if path.is_dir():
+        raise IsADirectoryError(f"{str(path)!r} is a folder; name a file in it")
+    return path
 
 
 def _put(file: IO[bytes], line: bytes) -> None:

@@ -250,7 +250,11 @@ async def test_the_command_says_what_is_wrong(tmp_path, serve):
         ((served.url, "--q", "hi", "--model", MIXED), 0, "the stream ended"),
         ((served.url, "--q", "hi", "--model", "none"), 1, 'The model "none" is not offered'),
         ((served.url, "--header", "s3cret"), 2, "'Name: value'"),
-        ((served.url, "--body", "{"), 2, "Expecting property name"),
+        ((served.url, "--body", "{"), 2, "--body is no JSON: Expecting property name"),
+        ((served.url, "--limit-s", "0"), 2, "a number of seconds above 0"),
+        ((served.url, "--limit-s", "nan", "--lang", "ar"), 2, "عدد ثوانٍ أكبر من 0"),
+        ((served.url, "--q", "hi", "--model", MIXED, "--lang", "ar"), 0, "انتهى البث"),
+        ((served.url, "--q", "hi", "--model", "none", "--lang", "ar"), 1, 'النموذج "none" غير متاح هنا'),
         (("ftp://x",), 2, "http://"),
     ):
         process = run_command(*arguments, "-o", str(path), **pipes)
@@ -258,6 +262,10 @@ async def test_the_command_says_what_is_wrong(tmp_path, serve):
         assert process.returncode == status, err
         assert says in out + err
         assert "\x1b" not in err
+    for place, says in ((tmp_path / "nowhere" / "x.ssecast", "no folder"), (tmp_path, "is a folder")):
+        process = run_command(served.url, "-o", str(place), **pipes)
+        assert says in (await asyncio.to_thread(process.communicate))[1]
+        assert process.returncode == 2
 
 
 def test_a_file_that_is_no_recording_says_so(tmp_path):

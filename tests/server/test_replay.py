@@ -290,6 +290,12 @@ async def test_the_command_serves_one_recording_until_it_is_interrupted(folder):
             assert (await client.get(url.replace("openai", "cut"))).status_code == 404
         process.send_signal(signal.SIGINT)
         assert await asyncio.to_thread(process.wait) == 130
-    with started(folder / "broken.ssecast") as process:
-        assert "line 1: no header" in (await asyncio.to_thread(process.communicate))[1]
-        assert process.returncode == 2
+    for arguments, says in (
+        (["broken.ssecast"], "line 1: no header"),
+        (["none.ssecast"], "none.ssecast"),
+        (["openai.ssecast", "--speed", "-1"], "from 0 (flat out) to 1000"),
+        (["openai.ssecast", "--speed", "nan", "--lang", "ar"], "عددًا من 0"),
+    ):
+        with started(folder / arguments[0], *arguments[1:]) as process:
+            assert says in (await asyncio.to_thread(process.communicate))[1]
+            assert process.returncode == 2
