@@ -1,14 +1,20 @@
 """The `.ssecast` codec: one response of an event stream, byte for byte, with the time of every read.
 
-A recording is JSON Lines in the manner of asciicast v2 (docs.asciinema.org/manual/asciicast/v2): a header object, then
-one array an event. Here an event is one read from the network, and a last object says how the stream ended:
+A recording is JSON Lines in the manner of asciicast v2 and v3 (docs.asciinema.org/manual/asciicast): a header object,
+then one array an event. Here an event is one read from the network, and a last object says how the stream ended:
 
     {"format":"ssecast","version":1,"created":"2026-01-31T12:00:00Z","url":"http://127.0.0.1:8765/…", …}
     [offset_us,"base64 of the bytes"]
     {"end":"ended","offset_us":1500000,"bytes":4711,"crc32":123456789}
 
-Offsets are whole microseconds from the moment at which the request was sent, and never decrease. A recording that was
-killed has no end and perhaps half a line; it can be read up to there.
+Offsets are whole microseconds from the moment at which the request was sent, its connection made, and never decrease. A
+recording that was killed has no end and perhaps half a line; it can be read up to there.
+
+What differs from asciicast: an event has no code, for all are output; data are base64, for a read may end inside a
+character, and need not be text; times are whole numbers, counted from the beginning as in v2, not intervals as in v3,
+whose rounding adds up; the end is an object with a checksum, where v3 has an event `x`; there are no comments.
+
+The recording of a run that its reader read over several connections holds what each brought, without what was cut.
 """
 
 from __future__ import annotations
