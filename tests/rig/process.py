@@ -36,12 +36,14 @@ def until_gone(pid: int, limit_s: float = PATIENCE_S) -> None:
 
 
 class ServerProcess:
-    """`python -m sse_server`, ended by its id."""
+    """`python -m sse_server`, or another program that takes its flags, ended by its id."""
 
-    def __init__(self, folder: Path, flags: tuple[str, ...], **options: Any) -> None:
+    def __init__(
+        self, folder: Path, flags: tuple[str, ...], *, program: tuple[str, ...] = ("sse_server",), **options: Any
+    ) -> None:
         self.ready_file = folder / "ready"
         self.log_file = folder / "server.log"
-        command = [sys.executable, "-m", "sse_server", "--port", "0", "--ready-file", str(self.ready_file), *flags]
+        command = [sys.executable, "-m", *program, "--port", "0", "--ready-file", str(self.ready_file), *flags]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, **options)
         self.said = self.process.stdout.readline()
