@@ -58,7 +58,7 @@ class Producer:
         self._chunker = Chunker(order.knobs)
         self._checksum = Checksum()
         self._tokens = 0
-        self._made_ns: deque[int] = deque()
+        self._made_s: deque[float] = deque()
         self._sending = asyncio.Lock()
         self._retuned = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -90,17 +90,17 @@ class Producer:
         async with aclosing(self._source.tokens(self._order.request)) as tokens:
             async for token in tokens:
                 if token.text:
-                    await self._push(token.text, self._now_ns())
+                    await self._push(token.text, self._clock())
                 if token.finish:
                     reason = token.finish
         await self._hold()
         return reason
 
-    async def _push(self, token: str, made_ns: int) -> None:
+    async def _push(self, token: str, made_s: float) -> None:
         # The lock is held from the chunker to the log: deltas reach the log in the order in which they were cut.
         async with self._sending:
             self._tokens += 1
-            self._made_ns.append(made_ns)
+            self._made_s.append(made_s)
             await self._send(self._chunker.push(as_utf8(token), self._clock()))
 
     async def _flush_due(self) -> None:
@@ -116,11 +116,11 @@ class Producer:
 
     def _origin(self, chunk: Chunk) -> Origin:
         """Return the stamps of a chunk that was cut now: chunks are made of whole tokens, in their order."""
-        made_ns = [self._made_ns.popleft() for _ in range(chunk.tokens)]
-        return Origin(made_ns[0], made_ns[-1], self._now_ns())
-
-    def _now_ns(self) -> int:
-        return int(self._clock() * 1e9)
+        made_s = self._made_s
+        first_s = last_s = made_s.popleft()
+        for _ in range(chunk.tokens - 1):
+            last_s = made_s.popleft()
+        return Origin(int(first_s * 1e9), int(last_s * 1e9), int(self._clock() * 1e9))
 
     async def _hold(self) -> None:
         """Wait until `delay_ms` lets the last delta out, however the knobs change meanwhile."""
