@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 BUNDLES = {
     "part-code.js",
+    "part-faults.js",
     "part-markdown.js",
     "part-math.js",
     "part-timeline.js",
