@@ -64,10 +64,10 @@ def plans(page: Page) -> list[dict[str, Any] | None]:
 
 
 def test_it_is_offered_only_where_the_server_allows_faults(standalone: str, fresh_page: Page) -> None:
+    fresh_page.goto(standalone)
     with fresh_page.expect_response("**/health") as said:
-        fresh_page.goto(standalone)
+        fresh_page.locator(".ssew-toggle").first.click()
     assert said.value.json()["faults"] is False
-    fresh_page.locator(".ssew-toggle").first.click()
     expect(fresh_page.locator(".ssew-knobs")).to_be_visible()
     ask_in_box(fresh_page, "What is a stream?")
     until_state(fresh_page, "open")

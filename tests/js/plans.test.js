@@ -58,6 +58,15 @@ test("what is no plan says why, and nothing is none", () => {
   assert.equal(problem?.message, "fault plan: steps[0].ms must be a whole number from 1 to 600000");
 });
 
+test("whether faults are allowed is asked once, when somebody looks", () => {
+  let asked = 0;
+  const faults = new Faults(() => asked++);
+  assert.equal(asked, 0);
+  faults.seen();
+  faults.seen();
+  assert.equal(asked, 1);
+});
+
 test("a plan goes with the URL of the stream that it is to spoil", () => {
   const faults = new Faults();
   const view = new AbortController();

@@ -13,6 +13,19 @@ export class Faults {
   running = "";
   /** @type {Set<Heard>} */
   #listeners = new Set();
+  #learn;
+
+  /** @param {() => unknown} [learn] finds out whether the server allows faults; called once somebody looks */
+  constructor(learn = () => {}) {
+    this.#learn = learn;
+  }
+
+  /** Somebody looks. */
+  seen() {
+    const learn = this.#learn;
+    this.#learn = () => {};
+    learn();
+  }
 
   /** @param {{allowed?: boolean, text?: string}} changes @param {Origin} [origin] */
   set({ allowed = this.allowed, text = this.text }, origin = "page") {

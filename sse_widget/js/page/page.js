@@ -28,7 +28,7 @@ const recording = new Recording({ now: () => performance.now(), segment: segment
 reading.listen(recording, signal);
 const knobs = remembered();
 const parts = new Parts(beside(import.meta.url));
-const faults = new Faults();
+const faults = new Faults(allowFaults);
 const root = /** @type {HTMLElement} */ (document.getElementById("panel"));
 new Panel(root, {
   reading,
@@ -46,7 +46,6 @@ new Panel(root, {
 });
 addEventListener("hashchange", attach);
 attach();
-allowFaults();
 
 /** @param {string} question */
 function ask(question) {

@@ -28,6 +28,7 @@ export class FaultsPlace {
   /** @param {boolean} open whether the knobs can be seen */
   open(open) {
     this.#open = open;
+    if (open) this.#options.faults.seen();
     this.#look();
   }
 
