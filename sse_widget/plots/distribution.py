@@ -74,7 +74,7 @@ def ecdf(axes: Axes, samples: Mapping[str, Sequence[float]], colours: Theme) -> 
     axes.set(ylim=(0, 1.03), title="share that is no longer (● median, ◆ 95 %)")
     axes.set_xlim(left=0)
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
-    axes.legend(loc="lower right")
+    axes.legend(loc="best")
 
 
 def histogram(axes: Axes, samples: Mapping[str, Sequence[float]], colours: Theme, unit: str) -> None:

@@ -19,19 +19,20 @@ def mark_events(axes: Axes, frame: Frame, colours: Theme) -> str:
     """Mark heartbeats (▾), breaks (✕) and further connections (▸) along the top; return what they are, in words."""
     events = events_of(frame)
     shapes = {
-        "heartbeat": ("v", colours.faint, 5.0),
-        "break": ("X", colours.warn, 7.0),
-        "new connection": (">", colours.ink, 6.0),
+        "heartbeat": ("v", colours.faint, 5.0, _TOP),
+        "break": ("X", colours.warn, 7.0, _TOP),
+        # Above the break: a reader that comes back at once does so at the same time.
+        "new connection": (">", colours.ink, 6.0, _TOP + 0.045),
     }
     said = []
-    for name, (marker, colour, size) in shapes.items():
+    for name, (marker, colour, size, height) in shapes.items():
         at_s = events[name]
         if not at_s:
             continue
         label = f"{name}, {len(at_s)}" if len(at_s) > 1 else name
         axes.plot(
             at_s,
-            [_TOP] * len(at_s),
+            [height] * len(at_s),
             marker,
             color=colour,
             markeredgecolor=colours.ground,

@@ -71,7 +71,7 @@ def waterfall(
         axes.locator_params(axis="y", integer=True)
         axes.yaxis.set_major_formatter(lambda place, _: f"{place + 1:.0f}" if place >= 0 else "")
         axes.grid(axis="y", visible=False)
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, 1.02 * float(axes.dataLim.x1))
         marks = mark_events(axes, frame, colours) if since == "question" else ""
         bars, others = axes.containers, [line for line in axes.lines if not str(line.get_label()).startswith("_")]
         figure.legend(
