@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _HEAD = re.compile(r"^.*?(<svg\b[^>]*>)", re.DOTALL)
 _ID = re.compile(r'(\bid="|\bxlink:href="#|\bhref="#|url\(#)')
+_PLACES = re.compile(r'\b(?:d|x|y|points|transform)="[^"]*"')
+_FINE = re.compile(r"(\.\d{2})\d+")
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 
 
@@ -24,6 +26,8 @@ def finished(svg: str, title: str, description: str, *, adapts: bool) -> str:
     (`prefers-color-scheme`), or where an element around it says `data-theme="dark"`.
     """
     mark = f"sw{sha256(f'{title}{description}{svg}'.encode()).hexdigest()[:10]}"
+    # A hundredth of a point is finer than any screen, and all digits would be half of the file.
+    svg = _PLACES.sub(lambda found: _FINE.sub(r"\1", found[0]), svg)
     svg = _ID.sub(rf"\g<1>{mark}-", svg)
     colours = {light: dark for light, dark in dark_for_light().items() if light in svg} if adapts else {}
     if colours:

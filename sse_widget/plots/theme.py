@@ -19,7 +19,7 @@ Name = Literal["auto", "light", "dark"]
 STAGES: Final = ("source", "chunk", "append", "write", "network", "parse", "show", "paint")
 """The stages of a delta in their order, as the frame's columns `…_ms` name them."""
 
-HATCHES: Final = ("", "", "....", "", "////", "", "\\\\\\\\", "xxxx")
+HATCHES: Final = ("", "", "----", "", "////", "", "\\\\\\\\", "xxxx")
 """What fills the bars of a stage besides its colour."""
 
 LINES: Final = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
