@@ -61,16 +61,23 @@ def compare(frames: Mapping[str, Frame], *, theme: Name = "auto", title: str = "
             ylim=(0, None),
             title="what was seen",
         )
-        right.set(xlabel="gap, ms", title="gaps: median, 5 % to 95 %", xlim=(0, None), ylim=(len(deltas) - 0.5, -0.5))
+        right.set(
+            xlabel="gap, ms", title="gaps: median, 5 % to 95 %", xlim=(0, _room(right)), ylim=(len(deltas) - 0.5, -0.5)
+        )
         right.set_yticks(range(len(deltas)), list(deltas))
         right.grid(axis="y", visible=False)
         left.legend(loc="lower right")
-        for flow in _COLUMNS:
+        for flow in (flow for flow, column in _COLUMNS.items() if any(known(rows, column) for rows in deltas.values())):
             right.plot([], [], "o" if flow == "delivered" else "s", color=getattr(colours, flow), label=flow)
         figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2)
         return f"{'; '.join(said)}."
 
     return picture(paint, theme, title, width=8.6, height=max(3.6, 2.0 + 0.4 * len(frames)))
+
+
+def _room(axes: Axes) -> float | None:
+    """Return the end of an axis that leaves room for the last mark."""
+    return 1.04 * float(axes.dataLim.x1) or None
 
 
 def _curve(axes: Axes, rows: Frame, name: str, place: int, colours: Theme) -> str:

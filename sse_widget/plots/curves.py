@@ -139,7 +139,7 @@ def _expectation(axes: Axes, reading: Reading, colours: Theme) -> None:
     axes.plot(
         expected_s, heights, color=colours.expected, linestyle=(0, (6, 3)), linewidth=1.2, label="expected reading"
     )
-    if reading.late > 0:
+    if reading.late > _STRAIGHT_S * len(reading.read_s):
         axes.fill_betweenx(
             heights,
             expected_s,

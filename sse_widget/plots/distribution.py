@@ -72,7 +72,7 @@ def ecdf(axes: Axes, samples: Mapping[str, Sequence[float]], colours: Theme) -> 
             at = percentile(values, share) or 0.0
             axes.plot([at], [share], marker, color=colour, markeredgecolor=colours.ground, markersize=6.5)
     axes.set(ylim=(0, 1.03), title="share that is no longer (● median, ◆ 95 %)")
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, 1.04 * max(max(values) for values in samples.values()) or None)
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
     axes.legend(loc="best")
 

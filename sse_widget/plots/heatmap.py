@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _COLOURS = "cividis"
 _INKS = ("#000000", "#fffffe")  # no colours of a theme: the cells are the same in the dark
 _WRITTEN = 14
+_WIDE = 20
 
 
 def heatmap(  # noqa: PLR0913 - what is drawn, and how; all but the first four by name
@@ -30,8 +31,9 @@ def heatmap(  # noqa: PLR0913 - what is drawn, and how; all but the first four b
 
     `df` is a sweep's table, one row a run; streams, seeds and other parameters go into the mean. The cell that is
     `best` ("least" or "most") has a frame; a pair without runs is left out. The colours (cividis: Nuñez, Anderton and
-    Renslow 2018, doi:10.1371/journal.pone.0199239) are one scale for every kind of colour vision, and up to 14 cells a
-    side also have their number. Raises ValueError where there is no such column or nothing to draw.
+    Renslow 2018, doi:10.1371/journal.pone.0199239) are one scale for every kind of colour vision, logarithmic where
+    the most is more than 20 times the least; up to 14 cells a side also have their number. Raises ValueError where
+    there is no such column or nothing to draw.
 
     >>> import pandas as pd
     >>> df = pd.DataFrame({"chunk_tokens": [1, 1, 6, 6], "delay_ms": [0, 50, 0, 50], "lag_p95_ms": [90, 120, 300, 310]})
@@ -51,7 +53,14 @@ def heatmap(  # noqa: PLR0913 - what is drawn, and how; all but the first four b
 
     def paint(figure: Figure, colours: Theme) -> str:
         axes = figure.subplots()
-        mesh = axes.pcolormesh(cells.to_numpy(dtype=float), cmap=_COLOURS, edgecolors=colours.ground, linewidth=1.5)
+        wide = min(known.values()) > 0 and max(known.values()) > _WIDE * min(known.values())
+        mesh = axes.pcolormesh(
+            cells.to_numpy(dtype=float),
+            cmap=_COLOURS,
+            norm="log" if wide else "linear",
+            edgecolors=colours.ground,
+            linewidth=1.5,
+        )
         _label(axes, cells, x, y)
         figure.colorbar(mesh, ax=axes, label=f"mean {value}", pad=0.02).outline.set_visible(False)
         if max(cells.shape) <= _WRITTEN:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
 from sse_widget.plots.heatmap import heatmap
@@ -46,6 +47,12 @@ def test_the_numbers_in_the_cells_are_readable():
     for text, value in zip(axes.texts, range(14), strict=True):
         red, green, blue, _ = mesh.to_rgba(value, bytes=True)
         assert contrast(text.get_color(), f"#{red:02x}{green:02x}{blue:02x}") >= 4.5
+
+
+@pytest.mark.parametrize(("most", "wide"), [(19.0, False), (21.0, True)])
+def test_figures_of_different_sizes_have_a_logarithmic_scale(most, wide):
+    table = pd.DataFrame({"a": [1, 2], "b": 0, "v": [1.0, most]})
+    assert isinstance(heatmap(table, "a", "b", "v").figure.axes[0].collections[0].norm, LogNorm) == wide
 
 
 def test_a_pair_without_runs_is_left_out():
