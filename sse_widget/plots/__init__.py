@@ -1,8 +1,8 @@
 """Pictures of runs and sweeps, in light and dark, for everyone; the only place that knows matplotlib (extra `measure`).
 
 Each function takes a frame (`answer.frame()`) or a sweep's DataFrame and returns a `Picture`, which shows itself in
-notebooks and saves itself as PNG or SVG. `theme` is `light`, `dark`, or `auto`: light, and as SVG dark in pages that
-are dark (those that say so by `color-scheme`; JupyterLab says nothing, so there it stays light).
+notebooks and saves itself as PNG or SVG. `theme` is `light`, `dark`, or `auto`: light, and as SVG in a page dark for
+readers who prefer that (notebooks show it as an image, which in JupyterLab stays light).
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def heatmap(  # noqa: PLR0913 - what is drawn, and how; all but the first four b
             linewidth=1.5,
         )
         _label(axes, cells, x, y)
-        figure.colorbar(mesh, ax=axes, label=f"mean {value}", pad=0.02).outline.set_visible(False)
+        _scale(figure.colorbar(mesh, ax=axes, label=f"mean {value}", pad=0.02), wide=wide)
         if max(cells.shape) <= _WRITTEN:
             _write(axes, cells, mesh)
         column, row = [*cells.columns].index(place[0]), [*cells.index].index(place[1])
@@ -78,6 +78,14 @@ def heatmap(  # noqa: PLR0913 - what is drawn, and how; all but the first four b
     return picture(
         paint, theme, title or f"Mean {value}", width=max(5.0, width), height=min(8.0, 1.7 + 0.45 * len(cells))
     )
+
+
+def _scale(bar: Any, *, wide: bool) -> None:
+    bar.outline.set_visible(False)
+    if wide:
+        bar.ax.yaxis.get_major_locator().set_params(subs=(1.0, 2.0, 5.0))
+    bar.ax.yaxis.set_major_formatter(lambda value, _: number(value))
+    bar.ax.yaxis.set_minor_formatter(lambda *_: "")
 
 
 def _label(axes: Axes, cells: Frame, x: str, y: str) -> None:
