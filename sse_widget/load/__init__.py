@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from sse_widget.errors import SSEWidgetError
 from sse_widget.load.advice import advised
 from sse_widget.load.drive import Drive
 from sse_widget.load.plan import Plan
+from sse_widget.load.progress import Bar
 from sse_widget.load.questions import QUESTIONS
 from sse_widget.load.report import Report, Subject, environment
 from sse_widget.load.summary import summary_of
@@ -39,6 +41,7 @@ def bench(  # noqa: PLR0913 - settings, each by its name
     q: str | Iterable[str] = QUESTIONS,
     model: str = "",
     token: str = "",
+    progress: bool = False,
     tell: Callable[[Progress], None] | None = None,
     **params: Any,
 ) -> Report:
@@ -51,7 +54,7 @@ def bench(  # noqa: PLR0913 - settings, each by its name
     `model` and `params` (max_tokens, temperature, chunk_tokens ...). `token` goes as a bearer token and is not kept.
 
     One question is asked first and left at its first text, to see that there are answers. An interrupt ends the load
-    and keeps what was measured. Blocks; `tell` hears of the progress five times a second.
+    and keeps what was measured. Blocks; `progress` shows a bar, `tell` hears of it five times a second.
 
         report = sw.bench("http://127.0.0.1:8765", requests=50, concurrency=10, model="synthetic:tokens=60,rate=30")
         report.summary.spreads["ttft_ms"].p95
@@ -76,7 +79,11 @@ def bench(  # noqa: PLR0913 - settings, each by its name
     if not questions:
         raise ValueError("there is no question to ask")
     target = Target(url, model=model, token=token, params=params, patience_s=timeout_s)
-    return measured(plan, target, questions, tell or _silent)
+    bar = Bar(plan, sys.stderr, quiet=not progress)
+    try:
+        return measured(plan, target, questions, tell or bar.tell)
+    finally:
+        bar.done()
 
 
 def planned(**settings: Any) -> Plan:
@@ -129,7 +136,3 @@ def _report(plan: Plan, target: Target, questions: tuple[str, ...], driven: Driv
         samples=driven.samples,
         gaps_ms=driven.gaps_ms,
     )
-
-
-def _silent(_progress: Progress) -> None:
-    pass

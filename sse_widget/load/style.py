@@ -1,18 +1,21 @@
-"""How the report's page looks: the colours of the plots' themes, one column that scrolls nothing but wide tables."""
+"""How the report looks: as a page in the colours of the plots' themes, in a notebook in those of the notebook."""
 
 from __future__ import annotations
 
 STYLE = """
-:root { color-scheme: light dark; }
-.sse-load { --ground: #ffffff; --panel: #f4f5f7; --ink: #22252b; --faint: #5b616b; --line: #dfe2e7; --accent: #0072b2;
-  color: var(--ink); font: 15px/1.55 system-ui, "Noto Sans", "Noto Sans Arabic", sans-serif; }
+div.sse-load { --ground: var(--jp-layout-color0, Canvas); --panel: color-mix(in srgb, currentcolor 7%, transparent);
+  --faint: var(--jp-ui-font-color2, inherit); --line: color-mix(in srgb, currentcolor 18%, transparent);
+  color: var(--jp-ui-font-color1, inherit); font: 13px/1.5 var(--jp-ui-font-family, system-ui, sans-serif);
+  max-width: 62rem; }
+main.sse-load { --ground: #ffffff; --panel: #f4f5f7; --ink: #22252b; --faint: #5b616b; --line: #dfe2e7;
+  --accent: #0072b2; color: var(--ink); background: var(--ground); max-width: 58rem; margin: 0 auto;
+  padding: 1.6rem 1.1rem 3rem; font: 15px/1.55 system-ui, "Noto Sans", "Noto Sans Arabic", sans-serif; }
+html:has(> body > main.sse-load) { background: #ffffff; color-scheme: light dark; }
 @media (prefers-color-scheme: dark) {
-  .sse-load { --ground: #16181d; --panel: #1f2229; --ink: #e6e7ea; --faint: #a8adb7; --line: #343841;
+  main.sse-load { --ground: #16181d; --panel: #1f2229; --ink: #e6e7ea; --faint: #a8adb7; --line: #343841;
     --accent: #56b4e9; }
+  html:has(> body > main.sse-load) { background: #16181d; }
 }
-html:has(> body > main.sse-load) { background: #ffffff; }
-@media (prefers-color-scheme: dark) { html:has(> body > main.sse-load) { background: #16181d; } }
-main.sse-load { max-width: 58rem; margin: 0 auto; padding: 1.6rem 1.1rem 3rem; background: var(--ground); }
 body:has(> main.sse-load) { margin: 0; }
 .sse-load h1 { font-size: 1.55em; line-height: 1.25; margin: 0 0 .25em; }
 .sse-load h2 { font-size: 1.1em; margin: 1.8em 0 .5em; }

@@ -14,8 +14,6 @@ from sse_widget.pool import Pool
 from sse_widget.recording.request import Order
 
 if TYPE_CHECKING:
-    import httpx
-
     from sse_widget.stream import Stream
 
 Kind = Literal["sse-widget", "openai"]
@@ -32,7 +30,7 @@ class Target:
     `url` is the base of our server, or one of OpenAI's form (ending in `/v1` or `/chat/completions`). `token` goes as a
     bearer token. `params` are those of the server's own: max_tokens, temperature, chunk_tokens ... OpenAI's servers are
     asked to tell how many tokens an answer has, and may be silent for `patience_s`.
-    `transport` replaces the network. Raises ConnectError when URL or token can be none.
+    `pool` has the sockets. Raises ConnectError when URL or token can be none.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -43,7 +41,7 @@ class Target:
         token: str = "",
         params: dict[str, Any] | None = None,
         patience_s: float = PATIENCE_S,
-        transport: httpx.AsyncBaseTransport | None = None,
+        pool: Pool | None = None,
     ) -> None:
         self._order = Order(url=url, question="?", model=model, token=token, params=params or {})
         asked = self._order.request().url
@@ -51,7 +49,7 @@ class Target:
         self.url = plain(asked)
         self.model = model
         self.params = dict(params or {})
-        self._pool = Pool(transport)
+        self._pool = pool or Pool()
         base = origin_of(url) if self.kind == "openai" else _OWN_ROUTE.sub("", url)
         # Ours sends heartbeats; others may be silent for as long as they read a question.
         silence_s = max(PATIENCE_S, patience_s) if self.kind == "openai" else PATIENCE_S

@@ -12,6 +12,7 @@ from sse_widget.load.drive import Drive
 from sse_widget.load.plan import Plan
 from sse_widget.load.summary import summary_of
 from sse_widget.load.target import Target
+from sse_widget.pool import Pool
 
 SECOND = [0.25, 0.25, 0.5]
 """Waits before each of three pieces: an answer of one second, with its first text after a quarter."""
@@ -57,7 +58,7 @@ class Network(httpx.AsyncBaseTransport):
 
 
 def drive_of(network, **plan):
-    target = Target("http://127.0.0.1:9/v1", transport=network)
+    target = Target("http://127.0.0.1:9/v1", pool=Pool(network))
     return Drive(Plan(**plan), target, ("one?", "two?", "three?"))
 
 
