@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from sse_widget.loop import submit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from concurrent.futures import Future
 
     from sse_widget.load.arrivals import Arrivals
     from sse_widget.load.drive import Driven, Progress
@@ -101,18 +103,21 @@ def measured(plan: Plan, target: Target, questions: tuple[str, ...], tell: Calla
     created = datetime.now(UTC)
     drive = Drive(plan, target, questions)
     future = submit(drive.run())
+    try:
+        driven = _watched(drive, future, tell)
+    except SSEWidgetError as error:
+        raise advised(error, target) from error
+    return _report(plan, target, questions, driven, created)
+
+
+def _watched(drive: Drive, future: Future[Driven], tell: Callable[[Progress], None]) -> Driven:
     while True:
         try:
-            driven = future.result(TELL_EVERY_S)
-        except TimeoutError:
+            with suppress(TimeoutError):
+                return future.result(TELL_EVERY_S)
             tell(drive.progress)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # it may strike while somebody is told
             drive.leave()
-        except SSEWidgetError as error:
-            raise advised(error, target) from error
-        else:
-            tell(drive.progress)
-            return _report(plan, target, questions, driven, created)
 
 
 def _report(plan: Plan, target: Target, questions: tuple[str, ...], driven: Driven, created: datetime) -> Report:

@@ -25,6 +25,7 @@ from sse_widget.load.report import Report
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+RAN = frozenset({"color-contrast", "svg-img-alt", "summary-name", "html-has-lang", "scrollable-region-focusable"})
 MODEL = "synthetic:tokens=40,rate=100,seed=2"
 
 
@@ -107,7 +108,7 @@ def test_the_page_is_readable_for_everyone(chromium: Browser, pages, lang, schem
     for width in (1000, 600, 320):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert violations(page) == []
+        assert violations(page, ran=RAN) == []
         keep(page, f"load-{lang}-{scheme}-{width}")
     assert asked == [(pages / f"{lang}.html").as_uri()]
     assert complaints == []
