@@ -115,6 +115,8 @@ def _watched(drive: Drive, future: Future[Driven], tell: Callable[[Progress], No
         try:
             with suppress(TimeoutError):
                 return future.result(TELL_EVERY_S)
+            if future.done():
+                return future.result()
             tell(drive.progress)
         except KeyboardInterrupt:  # it may strike while somebody is told
             drive.leave()
