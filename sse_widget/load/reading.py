@@ -1,4 +1,4 @@
-"""Takes an answer down, event by event, whoever sends it: our server, or one with OpenAI's chunks."""
+"""Takes an answer down, event by event, whoever sends it: our server, or one with OpenAI's chunks. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sse_widget.errors import RemoteError, SSEWidgetError
-from sse_widget.measure.record import Record
+from sse_widget.measure.spans import Received, Span
 from sse_widget.protocol.actions import Reset
 from sse_widget.protocol.events import Done, Metadata, load, parse_event_id
 from sse_widget.protocol.transcript import said
@@ -15,7 +15,6 @@ from sse_widget.protocol.transcript import said
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sse_widget.measure.spans import Received
     from sse_widget.protocol.sse import Event
 
 _OPENAI_END = "[DONE]"
@@ -43,17 +42,16 @@ class Reading:
         self.begun = False
         self.whole = False
         self.failure: SSEWidgetError | None = None
-        self._record = Record(clock)
         self._clock = clock
+        self._asked_s = clock()
+        self._spans: list[Span] = []
         self._tokens: int | None = None
         self._first_tokens = first_tokens
-        self._has_text = False
 
     def take(self, event: Event | Reset) -> None:
         """Take what comes next."""
         if isinstance(event, Reset):
-            self._record.clear()
-            self._has_text = False
+            self._spans.clear()
             return
         self.begun = True
         try:
@@ -61,22 +59,27 @@ class Reading:
         except RemoteError as error:
             self.failure = error
             return
+        first = bool(piece.text) and not self._spans
         if piece.text:
             place = parse_event_id(event.id)
-            self._record.add(place[1] if place else 0, piece.text)
+            self._spans.append(Span(place[1] if place else 0, piece.text, self._clock()))
         self.whole = self.whole or bool(piece.end)
-        self._count(event, first=bool(piece.text) and not self._has_text)
-        self._has_text = self._has_text or bool(piece.text)
+        self._count(event, first=first)
 
     @property
     def text(self) -> str:
         """What came."""
-        return self._record.text
+        return "".join([span.text for span in self._spans])
 
     def received(self) -> Received:
         """Return what came, up to now."""
-        received = self._record.received(self._tokens, self._first_tokens)
-        return msgspec.structs.replace(received, ended_s=self._clock())
+        return Received(
+            asked_s=self._asked_s,
+            spans=tuple(self._spans),
+            tokens=self._tokens,
+            first_tokens=self._first_tokens,
+            ended_s=self._clock(),
+        )
 
     def _count(self, event: Event, *, first: bool) -> None:
         match load(event.event, event.data):
