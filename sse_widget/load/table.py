@@ -47,6 +47,7 @@ def _head(report: Report, width: int) -> Iterator[str]:
         _goodput(report),
         f"{summary.peak_open} open at most",
         f"{summary.reconnects} reconnects" if summary.reconnects else "",
+        _lag(summary.driver_lag_p99_ms),
     ]
     yield from _joined([part for part in parts if part], width)
 
@@ -58,6 +59,11 @@ def _goodput(report: Report) -> str:
     return (
         f"goodput {summary.goodput_per_s or 0.0:.4g} requests/s ({summary.good} of {summary.requests} kept the level)"
     )
+
+
+def _lag(p99_ms: float | None) -> str:
+    """What is measured here is no more exact than this process is prompt."""
+    return "" if p99_ms is None else f"this process up to {p99_ms:.0f} ms late (p99)"
 
 
 def _amount(unit: str, value: float | None) -> str:
