@@ -25,7 +25,7 @@ from sse_widget.load.report import Report
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-RAN = frozenset({"color-contrast", "svg-img-alt", "summary-name", "html-has-lang", "scrollable-region-focusable"})
+RAN = frozenset({"color-contrast", "svg-img-alt", "summary-name"})
 MODEL = "synthetic:tokens=40,rate=100,seed=2"
 
 
