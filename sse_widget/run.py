@@ -51,7 +51,6 @@ class Run(Measured):
         self.ticket = ""
         self.future: Future[Answer] = Future()
         self._recorder = Recorder()
-        self._tape = Tape()
         self._first_tokens: int | None = None
         self._metadata: Metadata | None = None
         self._client: StreamClient | None = None
@@ -62,6 +61,7 @@ class Run(Measured):
         self._unwanted = asyncio.Event()
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
+        self._tape = Tape()
 
     @property
     def text(self) -> str:
@@ -164,6 +164,7 @@ class Run(Measured):
         self._recorder.begin(client, self.stream_id)
         try:
             async for event in stream.events():
+                self._tape.hear(event)
                 self._take(event, stream)
         finally:
             self._recorder.end(stream.bytes_read)
@@ -244,14 +245,11 @@ class Run(Measured):
     def _take(self, event: Event | Reset, stream: Stream) -> None:
         if isinstance(event, Reset):
             self._recorder.record.clear()
-            self._tape.clear()
             return
         if self._recorder.record.take(event, Reader(stream.connection, stream.receive_s, stream.parse_s)):
             self._changed.set()
         elif event.event == "metadata" and isinstance(metadata := load(event.event, event.data), Metadata):
             self._metadata = metadata
-        elif event.event in {"done", "error"} and load(event.event, event.data) is not None:
-            self._tape.finish("ended")
 
     async def _reached(self, characters: int) -> None:
         while len(self.text) < characters and not self._over.is_set():

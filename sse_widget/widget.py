@@ -141,12 +141,6 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
             raise RuntimeError("there is nothing to make a table of: ask first")
         return self._run.frame(reader)
 
-    def record(self, path: str | os.PathLike[str], *, title: str = "") -> Copy:
-        """Write the current run down as a cassette, as `Run.record` does. Raises RuntimeError when none was asked."""
-        if self._run is None:
-            raise RuntimeError("there is nothing to record: ask first")
-        return self._run.record(path, title=title)
-
     def stop(self) -> Future[None]:
         """Stop the run: the model ends. The future says when the server has heard it; nobody needs to wait."""
         return submit(self._stop(self._run))
@@ -155,6 +149,12 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         """Drop the connections of both readers, to see them come back."""
         self.send({"type": "cut"})
         return submit(self._cut(self._run))
+
+    def record(self, path: str | os.PathLike[str], *, title: str = "") -> Copy:
+        """Write the current run down as a cassette, as `Run.record` does. Raises RuntimeError when none was asked."""
+        if self._run is None:
+            raise RuntimeError("there is nothing to record: ask first")
+        return self._run.record(path, title=title)
 
     def __repr__(self) -> str:
         return f"StreamWidget(status={self.status!r}, stream_id={self.stream_id!r})"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sse_widget.endpoint import plain
+from sse_widget.protocol.actions import Reset
 from sse_widget.protocol.cassette import KEPT_HEADERS, Header, How, Read
 from sse_widget.protocol.events import parse_event_id
 from sse_widget.protocol.sse import Parser
@@ -15,9 +16,12 @@ from sse_widget.protocol.sse import Parser
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from sse_widget.protocol.sse import Event
+
 MOST_BYTES = 64 * 1024 * 1024
 """So much of a run is kept; the recording of a longer one ends there, as left."""
 
+TERMINAL = frozenset({"done", "error"})
 _FRAME_END = b"\n\n"
 
 
@@ -83,11 +87,14 @@ class Tape:
             self.reads.append(Read(self._offset_us(), data))
             self._change()
 
-    def clear(self) -> None:
-        """Forget all reads: the text comes again from its start."""
-        self._opened_at = 0
-        self._replace(b"")
-        self._change()
+    def hear(self, event: Event | Reset) -> None:
+        """Take what the reader makes of it: the end, or that the text comes again from its start."""
+        if isinstance(event, Reset):
+            self._opened_at = 0
+            self._replace(b"")
+            self._change()
+        elif event.event in TERMINAL:
+            self.finish("ended")
 
     def finish(self, how: How) -> None:
         """Take the end of the run; only the first counts."""
