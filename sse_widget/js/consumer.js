@@ -34,6 +34,7 @@ export class Consumer extends Listening {
   #via;
   #why = "";
   #heartbeatS;
+  #trace;
   #session;
   #alarm;
   #maxEventChars;
@@ -44,6 +45,8 @@ export class Consumer extends Listening {
   #busy = false;
   #lastForeignId;
   #lastName = "";
+  /** When the last bytes were handed over. */
+  #receivedMs = 0;
   #left = new AbortController();
   /** @type {(state: TerminalState) => void} */
   #finished = () => {};
@@ -73,6 +76,7 @@ export class Consumer extends Listening {
     this.#transport = transport;
     this.#via = transport.name;
     this.#heartbeatS = options.heartbeatS ?? null;
+    this.#trace = options.trace ?? false;
     this.#alarm = new Alarm(platform, () => this.#run(this.#session.tick(platform.now())));
     this.#session = new Session(sessionConfig(options, transport), platform.random);
     this.#lastForeignId = options.lastEventId ?? "";
@@ -86,6 +90,11 @@ export class Consumer extends Listening {
   /** The way that the stream takes: sse, websocket, poll or relay. */
   get transport() {
     return this.#via;
+  }
+
+  /** Says things to the server beside the stream; null where no request of this page reaches it. */
+  get courier() {
+    return this.#transport.courier();
   }
 
   /** The id of the run, empty until the server has said it. */
@@ -171,11 +180,12 @@ export class Consumer extends Listening {
 
   /**
    * Changes options of a consumer at work. Another heartbeat is asked for by resuming at once; a wait for the next
-   * attempt ends when reconnection is switched off.
+   * attempt ends when reconnection is switched off. The server's times come with the connections to come.
    *
-   * @param {{reconnect?: boolean, heartbeatS?: number | null}} changes
+   * @param {{reconnect?: boolean, heartbeatS?: number | null, trace?: boolean}} changes
    */
-  update({ reconnect, heartbeatS = this.#heartbeatS }) {
+  update({ reconnect, heartbeatS = this.#heartbeatS, trace = this.#trace }) {
+    this.#trace = trace;
     if (reconnect !== undefined) {
       this.#run(this.#session.update(reconnect));
     }
@@ -252,11 +262,11 @@ export class Consumer extends Listening {
     });
     const { now } = this.#platform;
     this.#drop = this.#transport.open(
-      { ...connect, heartbeatS: this.#heartbeatS },
+      { ...connect, heartbeatS: this.#heartbeatS, trace: this.#trace },
       {
         head: (head) => this.#opened(head),
-        bytes: (bytes) => this.#read(parser, bytes),
-        event: (event, sizeBytes) => this.#take(event, sizeBytes),
+        bytes: (bytes, atMs) => this.#read(parser, bytes, atMs),
+        event: (event, sizeBytes, atMs) => this.#take(event, sizeBytes, atMs),
         ended: () => this.#run(this.#session.ended(now())),
         failed: (why) => this.#run(this.#session.failed(why, now())),
         again: (why) => this.#run(this.#session.restart(now(), why)),
@@ -287,9 +297,10 @@ export class Consumer extends Listening {
     }
   }
 
-  /** @param {Parser} parser @param {Uint8Array} bytes */
-  #read(parser, bytes) {
+  /** @param {Parser} parser @param {Uint8Array} bytes @param {number} [atMs] */
+  #read(parser, bytes, atMs) {
     const nowMs = this.#platform.now();
+    this.#receivedMs = atMs ?? nowMs;
     this.bytes += bytes.length;
     this.#session.bytesArrived(nowMs);
     try {
@@ -308,9 +319,10 @@ export class Consumer extends Listening {
     }
   }
 
-  /** @param {SSEEvent} event @param {number} sizeBytes */
-  #take(event, sizeBytes) {
+  /** @param {SSEEvent} event @param {number} sizeBytes @param {number} [atMs] */
+  #take(event, sizeBytes, atMs) {
     const nowMs = this.#platform.now();
+    this.#receivedMs = atMs ?? nowMs;
     this.bytes += sizeBytes;
     this.#session.bytesArrived(nowMs);
     if (event.data.length > this.#maxEventChars) {
@@ -332,7 +344,7 @@ export class Consumer extends Listening {
     if (!this.streamId) {
       this.#lastForeignId = event.id;
     }
-    this.say(event);
+    this.say(event, { receivedMs: this.#receivedMs, parsedMs: this.#platform.now() });
     if (this.#stopWanted && !this.streamId) {
       this.#run(this.#session.disconnect());
     }

@@ -105,6 +105,7 @@ export class KernelLink {
    * @param {string} question
    */
   async ask(question) {
+    this.#reading.ask(question);
     if (this.#reading.live) this.#reading.stop();
     const asking = {};
     this.#asking = asking;

@@ -5,6 +5,7 @@ import { Handlers } from "./transport/handlers.js";
 /** @typedef {import("./protocol/events.js").TerminalState} TerminalState */
 /** @typedef {"idle" | "connecting" | "open" | "waiting" | TerminalState} State */
 /** @typedef {(data: any, event: SSEEvent | null) => unknown} DataHandler */
+/** @typedef {{receivedMs: number, parsedMs: number}} Arrival when the bytes that complete an event came, and when it was one */
 
 /** Handlers run synchronously, in the order of the stream; one that throws is reported and changes nothing else. */
 export class Listening {
@@ -86,7 +87,7 @@ export class Listening {
     return this.#listen(`event:${name}`, handler);
   }
 
-  /** @param {(event: SSEEvent) => unknown} handler hears of every event, data as they came */
+  /** @param {(event: SSEEvent, arrival: Arrival) => unknown} handler hears of every event, data as they came */
   onEvent(handler) {
     return this.#listen("any", handler);
   }
@@ -122,9 +123,10 @@ export class Listening {
    *
    * @protected
    * @param {SSEEvent} event
+   * @param {Arrival} arrival
    */
-  say(event) {
-    this.handlers.say("any", event);
+  say(event, arrival) {
+    this.handlers.say("any", event, arrival);
     const topic = `event:${event.event}`;
     if (this.handlers.has(topic)) {
       this.handlers.say(topic, parsed(event.data), event);

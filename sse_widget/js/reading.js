@@ -11,22 +11,25 @@ import { eventId } from "./protocol/events.js";
  */
 /** @typedef {{lastEventId: string, snapshot: boolean}} Place where a consumer goes on from */
 /** @typedef {(place: Place) => Consumer} Opener */
+/** @typedef {import("./listening.js").Arrival} Arrival */
+/** @typedef {{atMs: number, framed: boolean}} Showing when text was put into the page, and whether the frame under way paints it */
 /**
  * What a listener hears, as far as it wants to. `text` comes `atOnce` when it is old: what was there before this page
  * looked.
  *
  * @typedef {object} Hearing
+ * @property {(question: string) => void} ask somebody asks in this page; what comes of it begins later
  * @property {(question: string, joined: boolean) => void} begin of another run, which may be under way already
  * @property {(text: string, atOnce: boolean) => void} text
  * @property {() => void} clear another text begins
- * @property {(text: string) => void} painted this has newly appeared on the screen
+ * @property {(text: string, showing: Showing) => void} shown this has newly been put into the page, by whichever view is first
  * @property {(standing: Standing) => void} standing
- * @property {(event: import("./protocol/sse.js").SSEEvent) => void} event
+ * @property {(event: import("./protocol/sse.js").SSEEvent, arrival: Arrival) => void} event before its text is said
  * @property {() => void} beat something arrived
  * @property {(name: string, reason: string) => void} transport the stream takes another way
  */
 /** @typedef {Partial<Hearing>} Listener */
-/** @typedef {{reconnect?: boolean, heartbeatS?: number | null}} Connection what a consumer takes while it is at work */
+/** @typedef {{reconnect?: boolean, heartbeatS?: number | null, trace?: boolean}} Connection what a consumer takes while it is at work */
 
 const LIVE = ["connecting", "open", "waiting"];
 /** @type {readonly string[]} */
@@ -70,6 +73,11 @@ export class Reading {
     return this.#consumer?.streamId ?? "";
   }
 
+  /** Says things to the server of the run that is read; null where this page reaches none. */
+  get courier() {
+    return this.#consumer?.courier ?? null;
+  }
+
   /** How many bytes have come of the stream. */
   get bytes() {
     return this.#earlierBytes + (this.#consumer?.bytes ?? 0);
@@ -110,6 +118,11 @@ export class Reading {
   listen(listener, signal) {
     this.#listeners.add(listener);
     signal.addEventListener("abort", () => this.#listeners.delete(listener));
+  }
+
+  /** Notes that somebody asks in this page, before anything is done about it. @param {string} question */
+  ask(question) {
+    this.#say("ask", question);
   }
 
   /**
@@ -172,12 +185,12 @@ export class Reading {
     this.#consumer?.cut();
   }
 
-  /** @param {number} shown UTF-16 units of the text that a view shows by now */
-  painted(shown) {
+  /** @param {number} shown UTF-16 units of the text that a view shows by now @param {Showing} showing */
+  show(shown, showing) {
     if (shown <= this.shown) return;
     const text = this.text.slice(this.shown, shown);
     this.shown = shown;
-    this.#say("painted", text);
+    this.#say("shown", text, showing);
   }
 
   /**
@@ -233,9 +246,9 @@ export class Reading {
       };
     consumer
       .onEvent(
-        current((event) => {
+        current((event, arrival) => {
           this.#beat();
-          this.#say("event", event);
+          this.#say("event", event, arrival);
         }),
       )
       .onTransport(

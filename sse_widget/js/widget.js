@@ -8,12 +8,15 @@ import { Recording } from "./measure/recording.js";
 import { listen } from "./model.js";
 import { transportOf } from "./open.js";
 import { Reading } from "./reading.js";
+import { Recorder } from "./recorder.js";
 import { shareFaults, shareKnobs } from "./traits.js";
+import { platformOf } from "./transport/platform.js";
 import { Tuning } from "./tuning.js";
 import { answerTypewriter } from "./view/answer.js";
 import { segmentGraphemes } from "./view/graphemes.js";
 import { Panel } from "./view/panel.js";
 import { hideSaved } from "./view/saved.js";
+import { Screen } from "./view/screen.js";
 import { AdaptiveTypewriter } from "./view/typewriter.js";
 
 /** @typedef {import("./model.js").Model} Model */
@@ -41,6 +44,13 @@ export default () => {
     /** @param {{model: Model, signal: AbortSignal}} context */
     initialize({ model, signal }) {
       reading.listen(recording, signal);
+      const wanted = () => model.get("record") !== false;
+      new Recorder(reading, new Screen(window, signal), {
+        wanted,
+        platform: platformOf({}),
+        page: window,
+        signal,
+      });
       shareKnobs(knobs, model, signal);
       shareFaults(faults, model, signal);
       tuning = new Tuning(knobs, reading, signal);

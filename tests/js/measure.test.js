@@ -35,10 +35,10 @@ function run() {
   stand(run.recording, "connecting");
   stand(run.at(50), "open");
   run.at(200).text("Hello, ", false);
-  run.at(230).painted("Hell");
-  run.at(260).painted("o, ");
+  run.at(230).shown("Hell", { atMs: 1000 + 230 });
+  run.at(260).shown("o, ", { atMs: 1000 + 260 });
   run.at(300).text("wor", false);
-  run.at(310).painted("wor");
+  run.at(310).shown("wor", { atMs: 1000 + 310 });
   run.at(600).text("ld!", false);
   return run;
 }
@@ -50,7 +50,7 @@ test("figures of a run, computed by hand", () => {
   assert.deepEqual([before.ttftMs, before.ttfpMs, before.lagMs, before.chars], [200, 260, 50, 13]);
   // Six characters after the first delta in 400 ms; the last delta is not displayed yet: three in 50 ms.
   assert.deepEqual(before.charsPerS, { delivered: 15, displayed: 60 });
-  at(700).painted("ld!");
+  at(700).shown("ld!", { atMs: 1000 + 700 });
   const { charsPerS, gapP50Ms, gapP95Ms, lagMs } = figures();
   assert.equal(lagMs, 0);
   assert.deepEqual(charsPerS, { delivered: 15, displayed: (1000 * 6) / 440 });
@@ -69,7 +69,7 @@ test("a page that came later times nothing that it has not seen", () => {
   const { at, figures, recording } = recorded();
   at(0).begin("hi", true);
   at(40).text("what was there", true);
-  recording.painted("what was there");
+  recording.shown("what was there", { atMs: 1040 });
   assert.deepEqual([figures().ttftMs, figures().ttfpMs, figures().chars], [null, null, 14]);
   at(140).text("new", false);
   at(240).text("er", false);
@@ -133,7 +133,7 @@ test("text that stands still for longer than a second is a stall, also while it 
   assert.equal(recording.stall, null);
   at(1311);
   assert.deepEqual(recording.stall, { fromMs: 1310, untilMs: null });
-  at(2000).painted("ld!");
+  at(2000).shown("ld!", { atMs: 1000 + 2000 });
   assert.deepEqual(recording.stalls, [{ fromMs: 1310, untilMs: 3000 }]);
   stand(at(2100), "done");
   at(9000);
@@ -142,7 +142,7 @@ test("text that stands still for longer than a second is a stall, also while it 
 
 test("a picture has the totals at its columns, and axes that end at round numbers", () => {
   const { at, recording } = run();
-  at(700).painted("ld!");
+  at(700).shown("ld!", { atMs: 1000 + 700 });
   stand(at(800), "done");
   const frame = frameOf(recording, 9);
   assert.deepEqual(frame.timesS, [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]);
@@ -174,7 +174,7 @@ test("a long run takes a bounded amount of memory, and its end is exact", () => 
     clock.ms += random() * 40;
     recording.text("abc", false);
     clock.ms += random() * 10;
-    recording.painted("abc");
+    recording.shown("abc", { atMs: clock.ms });
     if (delta % 10 === 0) recording.event({ event: "ping" });
   }
   const { delivered, displayed, pingsMs } = recording;

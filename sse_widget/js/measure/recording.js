@@ -7,6 +7,7 @@
 import { Counter } from "./counter.js";
 import { Curve } from "./curve.js";
 import { Histogram } from "./histogram.js";
+import { Waiting } from "./waiting.js";
 
 /** @typedef {{fromMs: number, untilMs: number | null}} Span still going on while `untilMs` is null */
 /** @typedef {{firstMs: number, firstChars: number, lastMs: number, chars: number}} Progress of deltas, the first one and up to the last */
@@ -77,7 +78,7 @@ export class Recording {
 
   /** When the oldest delta came that is not displayed to its end, null when all is displayed. */
   get oldestMs() {
-    return this.#text.waiting[0]?.atMs ?? null;
+    return this.#text.waiting.oldest?.atMs ?? null;
   }
 
   /** The last time of which anything is known; the current time while the run goes on. */
@@ -126,23 +127,19 @@ export class Recording {
     const nowMs = this.#now();
     const log = this.#text;
     log.deliveredChars.add(text);
-    log.deliveredUnits += text.length;
     log.delivered.add(nowMs, log.deliveredChars.chars);
-    log.waiting.push({ atMs: nowMs, units: log.deliveredUnits, chars: log.deliveredChars.chars, atOnce });
+    log.waiting.add(text.length, { atMs: nowMs, chars: log.deliveredChars.chars, atOnce });
     if (!atOnce) log.deliveries = onward(log.deliveries, nowMs, log.deliveredChars.chars, log.deliveredGaps);
   }
 
-  /** @param {string} text what has newly appeared on the screen */
-  painted(text) {
-    const nowMs = this.#now();
+  /** @param {string} text what has newly appeared @param {{atMs: number}} showing */
+  shown(text, { atMs: nowMs }) {
     const log = this.#text;
     const { last } = log.displayed;
     if (last && nowMs - last.atMs > STALL_MS) keep(this.stalls, { fromMs: last.atMs, untilMs: nowMs });
     log.displayedChars.add(text);
-    log.displayedUnits += text.length;
     log.displayed.add(nowMs, log.displayedChars.chars);
-    const next = log.waiting.findIndex(({ units }) => units > log.displayedUnits);
-    for (const delta of log.waiting.splice(0, next < 0 ? log.waiting.length : next)) {
+    for (const delta of log.waiting.show(text.length).whole) {
       if (!delta.atOnce) log.displays = onward(log.displays, nowMs, delta.chars, log.displayedGaps);
     }
   }
@@ -186,12 +183,10 @@ function emptyText(segment) {
   return {
     deliveredChars: new Counter(segment),
     displayedChars: new Counter(segment),
-    deliveredUnits: 0,
-    displayedUnits: 0,
     delivered: new Curve(),
     displayed: new Curve(),
-    /** @type {{atMs: number, units: number, chars: number, atOnce: boolean}[]} deltas that are not displayed to their end */
-    waiting: [],
+    /** @type {Waiting<{atMs: number, chars: number, atOnce: boolean}>} */
+    waiting: new Waiting(),
     /** @type {Progress | null} */ deliveries: null,
     /** @type {Progress | null} */ displays: null,
     deliveredGaps: new Histogram(),

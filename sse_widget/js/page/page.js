@@ -4,12 +4,15 @@ import { Knobs } from "../knobs/knobs.js";
 import { Recording } from "../measure/recording.js";
 import { beside, Parts } from "../parts.js";
 import { Reading } from "../reading.js";
+import { Recorder } from "../recorder.js";
 import { AdaptiveTypewriter, openStream } from "../sse.js";
+import { platformOf } from "../transport/platform.js";
 import { Store } from "../transport/store.js";
 import { Tuning } from "../tuning.js";
 import { answerTypewriter } from "../view/answer.js";
 import { segmentGraphemes } from "../view/graphemes.js";
 import { Panel } from "../view/panel.js";
+import { Screen } from "../view/screen.js";
 
 /** @typedef {import("../reading.js").Place} Place */
 
@@ -26,6 +29,13 @@ const store = new Store(() => sessionStorage);
 const reading = new Reading();
 const recording = new Recording({ now: () => performance.now(), segment: segmentGraphemes });
 reading.listen(recording, signal);
+if (new URL(location.href).searchParams.has("record"))
+  new Recorder(reading, new Screen(window, signal), {
+    wanted: () => true,
+    platform: platformOf({}),
+    page: window,
+    signal,
+  });
 const knobs = remembered();
 const parts = new Parts(beside(import.meta.url));
 const faults = new Faults(allowFaults);
@@ -49,6 +59,7 @@ attach();
 
 /** @param {string} question */
 function ask(question) {
+  reading.ask(question);
   if (reading.live) reading.stop();
   const plan = faults.text;
   const key = crypto.getRandomValues(new Uint32Array(4)).join("-");

@@ -80,6 +80,10 @@ export class AdaptiveTransport {
     return this.#transports[this.name].tune(streamId, changes);
   }
 
+  courier() {
+    return this.#transports[this.name].courier();
+  }
+
   /** @returns {Promise<Choice>} */
   async #choose() {
     let reason = "";
@@ -128,11 +132,11 @@ export class AdaptiveTransport {
     return {
       ...attempt.sink,
       head: (head) => (isForeign(head) ? attempt.leave("refused") : attempt.sink.head(head)),
-      bytes: (bytes) => {
+      bytes: (bytes, atMs) => {
         watch.bytes(now());
         const verdict = watch.greeted ? "" : watch.read(parser.feed(bytes), now());
         attempt.look();
-        attempt.sink.bytes(bytes);
+        attempt.sink.bytes(bytes, atMs);
         judge(verdict);
       },
       failed: (reason) => (reason === "no_streaming" ? attempt.leave(reason) : attempt.sink.failed(reason)),

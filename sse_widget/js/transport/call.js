@@ -5,7 +5,19 @@
 /** @typedef {{address: URL, fields: import("./socket.js").Fields}} Call */
 
 /** Parameters of a URL that concern whoever carries it, not the run; of these, the socket's own URL has the first two. */
-const CARRIED = ["token", "_xsrf", "_", "key", "ticket", "after", "snapshot", "heartbeat_s", "once", "fault"];
+const CARRIED = [
+  "token",
+  "_xsrf",
+  "_",
+  "key",
+  "ticket",
+  "after",
+  "snapshot",
+  "heartbeat_s",
+  "once",
+  "trace",
+  "fault",
+];
 const OF_SOCKET = CARRIED.slice(0, 2);
 
 /**
@@ -16,11 +28,12 @@ const OF_SOCKET = CARRIED.slice(0, 2);
  * @returns {Call}
  * @throws {Error} its credentials cannot travel this way
  */
-export function openingCall(said, { target, streamId, after, snapshot, heartbeatS, connection }) {
+export function openingCall(said, { target, streamId, after, snapshot, heartbeatS, connection, trace }) {
   const beat = heartbeatS ?? said.url.searchParams.get("heartbeat_s");
   const fault = said.url.searchParams.get("fault");
   const asked = {
     ...(beat === null ? {} : { heartbeat_s: beat }),
+    ...(trace ? { trace: 1 } : {}),
     ...(fault === null ? {} : { fault, connection }),
   };
   if (target === "start") {

@@ -143,6 +143,31 @@ export class Endpoint {
     return this.#order(streamId, "PATCH", headers, JSON.stringify(changes));
   }
 
+  /**
+   * The request that tells what this page saw of a run.
+   *
+   * @param {string} streamId
+   * @param {object} batch
+   */
+  async spans(streamId, batch) {
+    const headers = await this.#fields();
+    headers.set("Content-Type", JSON_TYPE);
+    const { url, init } = this.#order(streamId, "POST", headers, JSON.stringify(batch));
+    const spans = new URL(url);
+    spans.pathname += "/spans";
+    return { url: spans.href, init };
+  }
+
+  /** The request that asks what time it is there. */
+  async clock() {
+    const url = new URL("../../clock", this.#runs);
+    const ticket = this.#url.searchParams.get("ticket");
+    if (ticket) url.searchParams.set("ticket", ticket);
+    const { credentials, cache } = this.#init;
+    const init = /** @type {RequestInit} */ ({ credentials, cache, headers: await this.#fields() });
+    return { url: url.href, init };
+  }
+
   /** @param {string} streamId @param {string} method @param {Headers} headers @param {string} [body] */
   #order(streamId, method, headers, body) {
     const { credentials, cache } = this.#init;
@@ -151,8 +176,8 @@ export class Endpoint {
   }
 
   /** @param {Opening} opening @param {Headers} headers */
-  #start({ lastEventId, heartbeatS }, headers) {
-    const url = beating(new URL(this.#url), heartbeatS);
+  #start({ lastEventId, heartbeatS, trace }, headers) {
+    const url = connecting(new URL(this.#url), heartbeatS, trace);
     if (this.#init.body !== undefined && !headers.has("Content-Type")) {
       headers.set("Content-Type", JSON_TYPE);
     }
@@ -171,8 +196,8 @@ export class Endpoint {
   }
 
   /** @param {Opening} opening @param {Headers} headers */
-  #resume({ streamId, after, snapshot, heartbeatS }, headers) {
-    const url = beating(this.#run(streamId), heartbeatS);
+  #resume({ streamId, after, snapshot, heartbeatS, trace }, headers) {
+    const url = connecting(this.#run(streamId), heartbeatS, trace);
     if (snapshot) {
       url.searchParams.set("snapshot", "1");
     } else if (after > 0 && this.#sameOrigin) {
@@ -241,9 +266,10 @@ function placeOf(url, { lastEventId = "", snapshot = false }) {
   };
 }
 
-/** @param {URL} url @param {number | null} heartbeatS */
-function beating(url, heartbeatS) {
+/** @param {URL} url @param {number | null} heartbeatS @param {boolean} [trace] */
+function connecting(url, heartbeatS, trace) {
   if (heartbeatS !== null) url.searchParams.set("heartbeat_s", String(heartbeatS));
+  if (trace) url.searchParams.set("trace", "1");
   return url;
 }
 

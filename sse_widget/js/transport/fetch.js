@@ -1,10 +1,11 @@
 /** Server-sent events by fetch: one HTTP connection at a time, reported to a sink as it happens. */
+import { Courier } from "./courier.js";
 import { readHead } from "./head.js";
 
 /** @typedef {import("./transport.js").Transport} Transport */
 /** @typedef {import("./transport.js").Sink} Sink */
 /** @typedef {{url: string, init: RequestInit}} Request */
-/** @typedef {{fetch: typeof fetch, wall: () => number}} Network */
+/** @typedef {Pick<import("./platform.js").Platform, "fetch" | "wall" | "now">} Network */
 
 /**
  * The transport of every SSE server.
@@ -38,6 +39,10 @@ export class FetchTransport {
   /** @param {string} streamId @param {import("./transport.js").Changes} changes */
   tune(streamId, changes) {
     return answered(() => this.#endpoint.tune(streamId, changes), this.#network);
+  }
+
+  courier() {
+    return new Courier(this.#endpoint, this.#network);
   }
 }
 
@@ -84,7 +89,7 @@ export function openFetch(request, network, sink) {
  * @param {Sink} sink
  * @param {AbortSignal} signal
  */
-async function follow(request, { fetch, wall }, sink, signal) {
+async function follow(request, { fetch, wall, now }, sink, signal) {
   let response;
   let head;
   try {
@@ -106,7 +111,7 @@ async function follow(request, { fetch, wall }, sink, signal) {
     response.body?.cancel().catch(() => {});
     return;
   }
-  const outcome = response.body ? await pump(response.body.getReader(), sink, signal) : "no_streaming";
+  const outcome = response.body ? await pump(response.body.getReader(), now, sink, signal) : "no_streaming";
   if (!signal.aborted) {
     outcome === "ended" ? sink.ended() : sink.failed(outcome);
   }
@@ -114,10 +119,11 @@ async function follow(request, { fetch, wall }, sink, signal) {
 
 /**
  * @param {ReadableStreamDefaultReader<Uint8Array>} reader
+ * @param {() => number} now
  * @param {Sink} sink
  * @param {AbortSignal} signal
  */
-async function pump(reader, sink, signal) {
+async function pump(reader, now, sink, signal) {
   while (!signal.aborted) {
     let part;
     try {
@@ -129,7 +135,7 @@ async function pump(reader, sink, signal) {
       break;
     }
     if (!signal.aborted) {
-      sink.bytes(part.value);
+      sink.bytes(part.value, now());
     }
   }
   reader.cancel().catch(() => {});

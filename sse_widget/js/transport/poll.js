@@ -1,5 +1,6 @@
 /** A stream by one request after the other, each held by the server until there is something to say. */
 import { CONTENT_TYPE, decode, flag, parseEventId } from "../protocol/events.js";
+import { Courier } from "./courier.js";
 import { JSON_TYPE } from "./endpoint.js";
 import { agreed, answered } from "./fetch.js";
 import { readHead } from "./head.js";
@@ -61,6 +62,10 @@ export class PollTransport {
   /** @param {string} streamId @param {import("./transport.js").Changes} changes */
   tune(streamId, changes) {
     return answered(() => this.#endpoint.tune(streamId, changes), this.#platform);
+  }
+
+  courier() {
+    return new Courier(this.#endpoint, this.#platform);
   }
 }
 
@@ -138,6 +143,7 @@ class Polling {
 
   /** @param {string} body @param {Opening} opening @returns {Opening | string} */
   #read(body, opening) {
+    const atMs = this.#platform.now();
     let { after } = opening;
     let sizeBytes = encoder.encode(body).length;
     let heard = false;
@@ -146,7 +152,8 @@ class Polling {
       after = Math.max(after, parseEventId(id)?.seq ?? 0);
       heard ||= event !== "hello";
       // The first hello stands for the whole connection.
-      if (event !== "hello" || !this.#open || gapOf(data)) this.#sink.event({ event, data, id }, sizeBytes);
+      if (event !== "hello" || !this.#open || gapOf(data))
+        this.#sink.event({ event, data, id }, sizeBytes, atMs);
       this.#open = true;
       sizeBytes = 0;
     }

@@ -103,6 +103,7 @@ export class Relay {
       open: (opening, sink) => this.#open(opening, sink),
       stop: (id) => this.#order({ op: "stop", stream_id: id }),
       tune: (id, changes) => this.#order({ op: "tune", stream_id: id, changes }),
+      courier: () => null,
     };
   }
 

@@ -16,7 +16,7 @@ import { Alarm } from "./alarm.js";
  */
 /**
  * @typedef {object} Hearer
- * @property {(frame: Frame, sizeBytes: number) => void} frame
+ * @property {(frame: Frame, sizeBytes: number, atMs: number) => void} frame, and when its message was handed over
  * @property {(reason: string) => void} lost the socket is gone, and with it what was asked
  */
 /** @typedef {Record<string, unknown> & {ref?: string}} Fields */
@@ -107,6 +107,7 @@ export class SharedSocket {
 
   /** @param {unknown} message */
   #hear(message) {
+    const atMs = this.#network.now();
     this.#deadlineMs = 0;
     this.#alarm.set(null);
     let sizeBytes = typeof message === "string" ? encoder.encode(message).length : 0;
@@ -114,7 +115,7 @@ export class SharedSocket {
       const hearer = this.#hearers.get(frame.ref);
       if (!hearer) continue;
       if (frame.stream === undefined) this.#hearers.delete(frame.ref);
-      hearer.frame(frame, sizeBytes);
+      hearer.frame(frame, sizeBytes, atMs);
       sizeBytes = 0;
     }
     this.#rest();

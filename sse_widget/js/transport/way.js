@@ -75,6 +75,10 @@ export class WayTransport {
     return (await this.#current()).tune(streamId, changes);
   }
 
+  courier() {
+    return this.#transport?.courier() ?? null;
+  }
+
   async #current() {
     return this.#transport ?? this.#along(await this.#ladder.find());
   }

@@ -2,6 +2,7 @@
 import { headOf } from "../protocol/actions.js";
 import { CONTENT_TYPE } from "../protocol/events.js";
 import { openingCall, orderCall } from "./call.js";
+import { Courier } from "./courier.js";
 import { agreed, answered } from "./fetch.js";
 import { socketTo } from "./socket.js";
 
@@ -46,6 +47,10 @@ export class WebSocketTransport {
     return told ?? answered(() => this.#endpoint.tune(streamId, changes), this.#platform);
   }
 
+  courier() {
+    return new Courier(this.#endpoint, this.#platform);
+  }
+
   /** @param {Opening} opening @param {Sink} sink @param {AbortSignal} signal */
   async #follow(opening, sink, signal) {
     /** @type {import("./call.js").Call} */
@@ -87,13 +92,13 @@ export class WebSocketTransport {
 function hearing(sink, signal) {
   let open = false;
   return {
-    frame(frame, sizeBytes) {
+    frame(frame, sizeBytes, atMs) {
       if (signal.aborted) return;
       if (frame.stream === undefined) return over(frame, open, sink);
       if (!open) sink.head(headOf({ status: 200, contentType: CONTENT_TYPE, streamId: frame.stream }));
       open = true;
       const { event, data = "", id = "" } = frame;
-      if (!signal.aborted) sink.event({ event, data, id }, sizeBytes);
+      if (!signal.aborted) sink.event({ event, data, id }, sizeBytes, atMs);
     },
     lost(reason) {
       if (!signal.aborted) sink.failed(reason);

@@ -79,9 +79,9 @@ export class Panel {
     keepKeys(section, signal);
     this.#scroll = new EndFollower(this.#parts.answer, signal);
     const keepPlace = (/** @type {() => void} */ change) => this.#scroll.keep(change);
-    this.#typewriter = typewriter(this.#parts.text, keepPlace).onPaint(({ shown }) => {
+    this.#typewriter = typewriter(this.#parts.text, keepPlace).onPaint(({ shown, nowMs, framed }) => {
       // A view that ends shows the rest to nobody.
-      if (!signal.aborted) this.#painted(shown);
+      if (!signal.aborted) this.#painted(shown, { atMs: nowMs, framed });
     });
     knobs.listen(() => this.#typewriter.update(knobs.pace), signal);
     this.#listen(signal);
@@ -138,9 +138,9 @@ export class Panel {
     this.#parts.news.textContent = "";
   }
 
-  /** @param {number} shown */
-  #painted(shown) {
-    this.#reading.painted(shown);
+  /** @param {number} shown @param {import("../reading.js").Showing} showing */
+  #painted(shown, showing) {
+    this.#reading.show(shown, showing);
     this.#scroll.follow();
   }
 

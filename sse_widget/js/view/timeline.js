@@ -55,7 +55,7 @@ export class Timeline {
     });
     const wake = () => this.#wake();
     reading.listen(
-      { begin: wake, text: wake, painted: wake, clear: wake, standing: wake, event: wake, transport: wake },
+      { begin: wake, text: wake, shown: wake, clear: wake, standing: wake, event: wake, transport: wake },
       signal,
     );
     document.addEventListener("visibilitychange", wake, { signal });

@@ -21,9 +21,9 @@ import { TextView } from "./text.js";
  */
 /**
  * What is on show after a frame: UTF-16 units of all text shown, how long the oldest text of this frame had
- * waited, and the time.
+ * waited, the time, and whether the frame under way paints it.
  *
- * @typedef {{shown: number, lagMs: number, nowMs: number}} Paint
+ * @typedef {{shown: number, lagMs: number, nowMs: number, framed: boolean}} Paint
  */
 /**
  * What text is shown by: TextView, or another with its calls. `finish` is for one that holds text back.
@@ -33,6 +33,7 @@ import { TextView } from "./text.js";
  * @property {(text: string) => void} append
  * @property {() => void} clear
  * @property {() => void} [finish] no more text comes
+ * @property {boolean} [waiting] whether some of it is put into the page only with the next frame
  */
 /** @typedef {Partial<PacerOptions & Platform> & {signal?: AbortSignal, view?: View}} TypewriterOptions */
 
@@ -56,6 +57,8 @@ export class AdaptiveTypewriter {
   /** @type {number | null} */
   #frame = null;
   #shown = 0;
+  /** Whether a frame is under way, which paints what is put into the page. */
+  #framed = false;
   /** @type {((paint: Paint) => void) | null} */
   #painted = null;
 
@@ -171,8 +174,10 @@ export class AdaptiveTypewriter {
     this.#frame = null;
     const { oldestMs } = this.#pacer;
     try {
+      this.#framed = true;
       this.#show(this.#pacer.take(this.#platform.now()), oldestMs);
     } finally {
+      this.#framed = false;
       this.#wake();
     }
   }
@@ -186,7 +191,8 @@ export class AdaptiveTypewriter {
     this.#view.append(text);
     this.#shown += text.length;
     const nowMs = this.#platform.now();
-    this.#painted?.({ shown: this.#shown, lagMs: oldestMs === null ? 0 : nowMs - oldestMs, nowMs });
+    const framed = this.#framed && !this.#view.waiting;
+    this.#painted?.({ shown: this.#shown, lagMs: oldestMs === null ? 0 : nowMs - oldestMs, nowMs, framed });
   }
 
   /** Nothing waits: no frame is needed, and a text that has ended is finished. */

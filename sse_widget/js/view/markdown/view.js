@@ -61,6 +61,11 @@ export class MarkdownView {
     return this.#text;
   }
 
+  /** Whether text waits for the next frame. */
+  get waiting() {
+    return this.#cancel !== null;
+  }
+
   /** @param {string} text */
   append(text) {
     if (!text) return;

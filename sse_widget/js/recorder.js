@@ -1,0 +1,101 @@
+/** The flight recorder of a page: from its reading and its screen to the server, for whoever measures. */
+import { Flight } from "./flight.js";
+import { Times } from "./times.js";
+
+/** @typedef {import("./reading.js").Reading} Reading */
+/** @typedef {import("./view/screen.js").Screen} Screen */
+/** @typedef {import("./transport/platform.js").Platform} Platform */
+/**
+ * @typedef {object} RecorderOptions
+ * @property {() => boolean} wanted whether runs that begin now are recorded
+ * @property {Platform} platform
+ * @property {Pick<EventTarget, "addEventListener">} page tells when it is left
+ * @property {AbortSignal} signal
+ */
+
+/** Records every run of a reading. The relay has no way for rows: of its runs, the kernel's times are all there is. */
+export class Recorder {
+  #reading;
+  #screen;
+  #options;
+  #times;
+  /** @type {{question: string, atMs: number} | null} what was asked in this page, until text of it comes */
+  #asked = null;
+  /** @type {Flight | null} */
+  #flight = null;
+
+  /** @param {Reading} reading @param {Pick<Screen, "show">} screen @param {RecorderOptions} options */
+  constructor(reading, screen, options) {
+    const { platform, page, signal } = options;
+    this.#reading = reading;
+    this.#screen = screen;
+    this.#options = options;
+    this.#times = new Times(platform.now);
+    reading.listen(this.#hearing(), signal);
+    page.addEventListener("pagehide", () => this.#flight?.last(), { signal });
+    signal.addEventListener("abort", () => this.#flight?.leave());
+  }
+
+  /** @returns {import("./reading.js").Listener} */
+  #hearing() {
+    const { platform } = this.#options;
+    const heard = (/** @type {(flight: Flight) => void} */ hear) => {
+      const flight = this.#flight;
+      if (!flight || flight.closed) return;
+      hear(flight);
+      flight.look();
+    };
+    return {
+      ask: (question) => {
+        this.#asked = { question, atMs: platform.now() };
+      },
+      begin: (question) => this.#begin(question),
+      event: (event, arrival) =>
+        heard((flight) => {
+          if (event.event === "hello") flight.greet(this.#reading.streamId, this.#reading.courier);
+          flight.spans.event(event, arrival);
+        }),
+      text: (text, atOnce) => {
+        this.#asked = null;
+        this.#flight?.spans.text(text, atOnce);
+      },
+      clear: () => this.#flight?.spans.clear(),
+      shown: (text, showing) => this.#shown(text, showing),
+      standing: (standing) => {
+        // An interrupted run that is resumed has another reader: the first one said that it was over.
+        const { connection } = standing.detail;
+        if (this.#flight?.closed && this.#reading.live && connection) this.#fly(null);
+        heard((flight) => flight.spans.standing(standing, standing.sinceMs));
+      },
+    };
+  }
+
+  /** @param {string} question */
+  #begin(question) {
+    this.#flight?.leave();
+    this.#fly(this.#asked?.question === question ? this.#asked.atMs : null);
+  }
+
+  /** @param {number | null} askedMs */
+  #fly(askedMs) {
+    const { wanted, platform } = this.#options;
+    const trace = wanted();
+    this.#reading.update({ trace });
+    this.#flight = trace ? new Flight(askedMs, this.#times, platform) : null;
+  }
+
+  /** @param {string} text @param {import("./reading.js").Showing} showing */
+  #shown(text, { atMs, framed }) {
+    const flight = this.#flight;
+    if (!flight || flight.closed) return;
+    const { spans } = flight;
+    const before = spans.shown;
+    spans.show(text, atMs);
+    const { shown } = spans;
+    if (shown === before) return;
+    this.#screen.show(framed, (paintMs) => {
+      spans.paint(shown, paintMs);
+      flight.look();
+    });
+  }
+}

@@ -1,0 +1,61 @@
+/** What a page says to its server beside a stream: which rows it recorded, and what time it is. */
+import { nsOf } from "../measure/clock.js";
+
+/** @typedef {import("../measure/outbox.js").Batch} Batch */
+/** @typedef {import("../measure/outbox.js").Answer} Answer */
+/** @typedef {[number, number, number, number]} Exchange t0, t1, t2, t3 of measure/clock.js, ns */
+/** @typedef {Pick<import("./platform.js").Platform, "fetch" | "now">} Network */
+
+/** Over HTTP, whichever way the stream itself takes. */
+export class Courier {
+  #endpoint;
+  #network;
+
+  /** @param {import("./endpoint.js").Endpoint} endpoint @param {Network} network */
+  constructor(endpoint, network) {
+    this.#endpoint = endpoint;
+    this.#network = network;
+    /** Where the server is: another one has another clock. */
+    this.origin = endpoint.origin;
+  }
+
+  /**
+   * Posts rows. Never rejects.
+   *
+   * @param {string} streamId
+   * @param {Batch} batch
+   * @param {boolean} [last] whether the page is leaving: the request outlives it
+   * @returns {Promise<Answer>}
+   */
+  async send(streamId, batch, last = false) {
+    try {
+      const { url, init } = await this.#endpoint.spans(streamId, batch);
+      const response = await this.#network.fetch(url, { ...init, keepalive: last });
+      const have = response.status === 409 ? (await response.json()).have : null;
+      if (response.status !== 409) response.body?.cancel().catch(() => {});
+      return { status: response.status, have: Number.isSafeInteger(have) ? have : null };
+    } catch {
+      return { status: 0, have: null };
+    }
+  }
+
+  /**
+   * Asks for the server's time. Never rejects; null when there was no answer.
+   *
+   * @returns {Promise<Exchange | null>}
+   */
+  async exchange() {
+    const { now, fetch } = this.#network;
+    try {
+      const { url, init } = await this.#endpoint.clock();
+      const leftMs = now();
+      const response = await fetch(url, init);
+      const backMs = now();
+      const { received, sent } = response.ok ? await response.json() : {};
+      if (!Number.isSafeInteger(received) || !Number.isSafeInteger(sent)) return null;
+      return [nsOf(leftMs), received, sent, nsOf(backMs)];
+    } catch {
+      return null;
+    }
+  }
+}
