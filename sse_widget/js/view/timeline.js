@@ -30,6 +30,7 @@ export class Timeline {
   #legend;
   #box;
   #chart;
+  #note;
   #open = true;
   #seen = true;
   #figuresMs = Number.NEGATIVE_INFINITY;
@@ -47,7 +48,8 @@ export class Timeline {
     this.#strip = new Strip(words, signal);
     this.#legend = new Legend(words.marks, () => this.#chart.theme(this.#legend.colours), signal);
     this.#box = element("div", { className: "ssew-chart", role: "img", "aria-label": words.waiting });
-    root.replaceChildren(this.#strip.element, this.#box, this.#legend.element);
+    this.#note = element("p", { className: "ssew-why", hidden: true }, words.byKernel);
+    root.replaceChildren(this.#strip.element, this.#box, this.#legend.element, this.#note);
     this.#chart = new Chart(this.#box, this.#box.clientWidth || 320, this.#legend.colours, {
       seconds: words.seconds,
       rtl: dir === "rtl",
@@ -141,6 +143,7 @@ export class Timeline {
     const stalls = recording.stalls.length + (recording.stall ? 1 : 0);
     this.#strip.show(figures, reading);
     this.#legend.show({ ping: recording.pings, cut: recording.cuts, stall: stalls });
+    this.#note.hidden = reading.transport !== "relay";
     const label = recording.live ? words.running : told(recording, stalls, words);
     if (this.#box.getAttribute("aria-label") !== label) this.#box.setAttribute("aria-label", label);
   }

@@ -52,6 +52,8 @@ const ENGLISH = {
   timeline: "Timeline",
   noTimeline:
     "The timeline could not be loaded: neither the server nor the kernel answers. Unfold it again later.",
+  byKernel:
+    "Only the kernel's times are recorded: this page has no way to tell the server when it showed text.",
   marks: {
     delivered: "Delivered",
     displayed: "Displayed",
@@ -150,6 +152,7 @@ const ARABIC = {
 
   timeline: "المخطط الزمني",
   noTimeline: "تعذّر تحميل المخطط الزمني: لا يجيب الخادم ولا النواة. افتحه مرة أخرى لاحقًا.",
+  byKernel: "تُسجَّل أوقات النواة وحدها: لا سبيل لهذه الصفحة إلى إخبار الخادم بوقت ظهور النص.",
   marks: {
     delivered: "وصل",
     displayed: "ظهر",
