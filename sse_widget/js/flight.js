@@ -10,7 +10,7 @@ import { rounded } from "./protocol/trace.js";
 /** Rows are sent so often. */
 export const EVERY_MS = 500;
 /** After the end of a run, text that is not shown within this of the last that was is not waited for. */
-export const PATIENCE_MS = 2000;
+export const PATIENCE_MS = 1000;
 /** Exchanges of the time when a run begins, and at its end. */
 const FIRST_EXCHANGES = 5;
 const LAST_EXCHANGES = 3;
@@ -86,7 +86,7 @@ export class Flight {
 
   /** The page is leaving: sends what it can in one request that outlives it. */
   last() {
-    if (this.closed || !this.#announced || !this.#courier) return;
+    if (this.#ended || !this.#announced || !this.#courier) return;
     this.spans.giveUp();
     this.#outbox.add(this.spans.take());
     this.#courier.send(this.#streamId, this.#outbox.last(this.#facts), true);
@@ -116,7 +116,7 @@ export class Flight {
     this.#timer = this.#around.setTimeout(async () => {
       if (this.#courier && !this.closed) await this.#send(this.#courier, false);
       this.#timer = null;
-      this.look();
+      if (!this.closed) this.#due();
     }, EVERY_MS + this.#outbox.waitMs);
   }
 

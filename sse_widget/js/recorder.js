@@ -92,6 +92,7 @@ export class Recorder {
     const before = spans.shown;
     spans.show(text, atMs);
     const { shown } = spans;
+    if (!spans.live) flight.look();
     if (shown === before) return;
     this.#screen.show(framed, (paintMs) => {
       spans.paint(shown, paintMs);
