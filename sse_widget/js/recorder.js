@@ -38,20 +38,13 @@ export class Recorder {
 
   /** @returns {import("./reading.js").Listener} */
   #hearing() {
-    const { platform } = this.#options;
-    const heard = (/** @type {(flight: Flight) => void} */ hear) => {
-      const flight = this.#flight;
-      if (!flight || flight.closed) return;
-      hear(flight);
-      flight.look();
-    };
     return {
       ask: (question) => {
-        this.#asked = { question, atMs: platform.now() };
+        this.#asked = { question, atMs: this.#options.platform.now() };
       },
       begin: (question) => this.#begin(question),
       event: (event, arrival) =>
-        heard((flight) => {
+        this.#hear((flight) => {
           if (event.event === "hello") flight.greet(this.#reading.streamId, this.#reading.courier);
           flight.spans.event(event, arrival);
         }),
@@ -61,13 +54,24 @@ export class Recorder {
       },
       clear: () => this.#flight?.spans.clear(),
       shown: (text, showing) => this.#shown(text, showing),
-      standing: (standing) => {
-        // An interrupted run that is resumed has another reader: the first one said that it was over.
-        const { connection } = standing.detail;
-        if (this.#flight?.closed && this.#reading.live && connection) this.#fly(null);
-        heard((flight) => flight.spans.standing(standing, standing.sinceMs));
-      },
+      standing: (standing) => this.#stand(standing),
     };
+  }
+
+  /** @param {(flight: Flight) => void} hear */
+  #hear(hear) {
+    const flight = this.#flight;
+    if (!flight || flight.closed) return;
+    hear(flight);
+    flight.look();
+  }
+
+  /** @param {import("./reading.js").Standing} standing */
+  #stand(standing) {
+    const { connection } = standing.detail;
+    // An interrupted run that is resumed has another reader: the first one said that it was over.
+    if (this.#flight?.closed && this.#reading.live && connection) this.#fly(null);
+    this.#hear((flight) => flight.spans.standing(standing, standing.sinceMs));
   }
 
   /** @param {string} question */
