@@ -57,6 +57,11 @@ export class Flight {
     return this.#ended || this.#closing !== null;
   }
 
+  /** Whether the server would not have it. */
+  get refused() {
+    return this.#outbox.refused;
+  }
+
   /** A connection says which run it is of, and how to reach its server. @param {string} streamId @param {Courier | null} courier */
   greet(streamId, courier) {
     this.#courier = courier ?? this.#courier;

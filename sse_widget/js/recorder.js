@@ -70,7 +70,8 @@ export class Recorder {
   #stand(standing) {
     const { connection } = standing.detail;
     // An interrupted run that is resumed has another reader: the first one said that it was over.
-    if (this.#flight?.closed && this.#reading.live && connection) this.#fly(null);
+    const told = this.#flight?.closed && !this.#flight.refused;
+    if (told && this.#reading.live && connection) this.#fly(null);
     this.#hear((flight) => flight.spans.standing(standing, standing.sinceMs));
   }
 

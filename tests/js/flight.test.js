@@ -157,7 +157,10 @@ test("a server that knows no rows is asked once, and never for its time", async 
     asked.push(String(url).split("/").at(-1) ?? "");
     return Promise.resolve(new Response("", { status: 404 }));
   };
-  const { ask, reading } = recorded(t, server, { fetch: old });
-  await ask();
+  const { ask, reading } = recorded(t, server, { fetch: old, transport: "sse" });
+  const asking = ask();
+  await new Promise((resolve) => reading.listen({ text: resolve }, new AbortController().signal));
+  reading.cut(); // The next connection does not try again.
+  await asking;
   assert.deepEqual([reading.standing.state, asked], ["done", ["spans"]]);
 });

@@ -209,7 +209,7 @@ for (const status of [400, 401, 403, 404, 410, 413]) {
     outbox.add(pings(1));
     outbox.settle(outbox.next(FACTS, false), { status, have: null });
     outbox.add(pings(1));
-    assert.deepEqual([outbox.closed, outbox.length], [true, 0]);
+    assert.deepEqual([outbox.closed, outbox.refused, outbox.length], [true, true, 0]);
   });
 }
 

@@ -24,6 +24,8 @@ const RETRIED = [0, 408, 429];
 export class Outbox {
   /** Whether there is no more to send, or no sense in it. */
   closed = false;
+  /** Whether the server would not have it. */
+  refused = false;
   #reader;
   /** @type {Row[]} */
   #rows = [];
@@ -106,6 +108,7 @@ export class Outbox {
 
   #close() {
     this.closed = true;
+    this.refused = true;
     this.#rows = [];
   }
 }
