@@ -9,7 +9,7 @@ import pytest
 
 from rig.delays import DELAY_MS, SERVER_STAGES, check, delayed, medians
 from rig.flown import INSTANT, asked_run, frame_of_run, open_page, rows_of
-from rig.view import ask_in_box, until_state
+from rig.view import ask_in_box, until_shown, until_state
 from sse_widget.measure.frame import STAGES
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def flown(browser: Browser, url: str, *scripts: str, **knobs: object) -> tuple[F
     page.evaluate("document.querySelector('.ssew-dot').style.animation = 'none'")
     # The first question of a page takes its time to the server: code is compiled, a connection made.
     ask_in_box(page, "first")
-    page.wait_for_function("document.querySelector('.ssew-text').textContent")
+    until_shown(page, 1)
     page.get_by_role("button", name="Stop").click()
     until_state(page, "stopped")
     stream_id = asked_run(page)

@@ -41,7 +41,7 @@ def cost_s(browser: Browser, url: str, *, recorded: bool) -> float:
     page = context.new_page()
     renderer = Renderer(page)
     page.goto(f"{url}/?record=1" if recorded else url)
-    page.wait_for_function("document.querySelector('.ssew-markdown')")
+    page.wait_for_selector(".ssew-markdown", state="attached")
     renderer.settle()
     before = renderer.cost()
     renderer.evaluate(ASK)
