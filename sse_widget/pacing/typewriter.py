@@ -18,16 +18,17 @@ arithmetic in the same order; tests/vectors/typewriter.json holds both to it.
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .arrivals import FRAME_MS, Arrivals
-from .backlog import Backlog, Segment
+from .backlog import SLACK_MS, Backlog, Segment
 from .pace import PacerOptions
-from .punctuation import LETTER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Pacer", "PacerOptions", "Segment"]
 
-_SLACK_MS: Final = 1e-3
 _LEAST_STEP_MS: Final = 0.1
 
 
@@ -59,7 +60,7 @@ class Pacer:
     @property
     def backlog(self) -> int:
         """How many clusters wait."""
-        return len(self._backlog.clusters)
+        return self._backlog.waiting
 
     @property
     def idle(self) -> bool:
@@ -80,7 +81,7 @@ class Pacer:
     def rests_ms(self) -> float | None:
         """The time before which takes change nothing, if no delta comes and no end; None when any may."""
         backlog = self._backlog
-        if len(backlog.clusters) != 1 or not backlog.growing or backlog.extension or self._wait_ms:
+        if backlog.waiting != 1 or not backlog.growing or backlog.extension or self._wait_ms:
             return None
         return backlog.deltas[-1].arrival_ms + self._options.max_lag_ms
 
@@ -102,22 +103,51 @@ class Pacer:
 
     def take(self, now_ms: float) -> str:
         """Return the text to show now, after what was returned before."""
-        now_ms = self._now_ms = max(self._now_ms, now_ms)
-        self._advance(now_ms)
-        shown = [self._backlog.take_extension()] if self._backlog.extension else []
-        ready = self._ready(now_ms)
-        while ready and (self._wait_ms <= _SLACK_MS or self._overdue(now_ms)):
-            ready -= self._take_step(ready, shown)
-        if not ready:
-            self._wait_ms = max(0.0, self._wait_ms)
-        return "".join(shown)
+        _, shown = self.takes((now_ms,))
+        return shown[0][1] if shown else ""
+
+    def takes(self, times_ms: Iterable[float]) -> tuple[int, list[tuple[float, str]]]:
+        """Take at one time after the other, until nothing waits or it rests; return how often, and what was shown when.
+
+        A sweep spends most of its time in this loop, so its state is in local variables.
+        """
+        backlog, now_ms, since_ms, wait_ms = self._backlog, self._now_ms, self._since_ms, self._wait_ms
+        clusters, head, size, held_ms = backlog.clusters, backlog.head, len(backlog.clusters), self._held_ms
+        pace, spent_ms, next_ms = self._options, self._spent_ms, self._arrivals.next_ms
+        count = 0
+        shown: list[tuple[float, str]] = []
+        for at_ms in times_ms:
+            count += 1
+            if at_ms > now_ms:  # noqa: PLR1730 - calls of max and min were a fifth of a sweep's time
+                now_ms = at_ms
+            if size - head > (since_ms < held_ms):
+                wait_ms -= spent_ms(wait_ms, since_ms, now_ms, next_ms)
+            else:
+                # Nothing could be shown meanwhile: the pause after the last step passes, no credit is saved up.
+                wait_ms = max(0.0, wait_ms - (now_ms - since_ms))
+            since_ms = now_ms
+            extension = backlog.take_extension() if backlog.extension else ""
+            ready = size - head - (now_ms < held_ms)
+            if ready <= 0:
+                wait_ms = max(0.0, wait_ms)
+            elif wait_ms <= SLACK_MS or self._overdue(now_ms):
+                wait_ms = backlog.take_steps(ready, wait_ms, now_ms, pace)
+            if extension or backlog.head > head:
+                shown.append((at_ms, extension + "".join(clusters[head : backlog.head])))
+                head = backlog.head
+                if head == size:
+                    break
+            elif size - head <= 1 and not wait_ms:
+                break
+        self._now_ms, self._since_ms, self._wait_ms = now_ms, since_ms, wait_ms
+        return count, shown
 
     def next_ms(self, now_ms: float) -> float | None:
         """Return the time before which no take shows anything, if no delta comes; None when nothing waits."""
         if self.idle:
             return None
         ready = self._ready(now_ms)
-        if self._backlog.extension or (ready and self._wait_ms <= _SLACK_MS):
+        if self._backlog.extension or (ready and self._wait_ms <= SLACK_MS):
             return now_ms
         if not ready:
             return max(now_ms, self._backlog.deltas[-1].arrival_ms + self._options.max_lag_ms)
@@ -144,41 +174,41 @@ class Pacer:
         self._weights_ms = options.weights_ms
         self._backlog.weigh(self._weights_ms)
 
-    def _ready(self, now_ms: float) -> int:
-        """Count the clusters that may be shown: the last one is held while a delta may extend it."""
+    @property
+    def _held_ms(self) -> float:
+        """The time before which the last cluster that waits is held: a delta may extend it."""
         backlog = self._backlog
-        waiting = len(backlog.clusters)
-        if waiting and backlog.growing and backlog.deltas[-1].arrival_ms + self._options.max_lag_ms > now_ms:
-            return waiting - 1
-        return waiting
+        if backlog.growing and backlog.deltas:
+            return backlog.deltas[-1].arrival_ms + self._options.max_lag_ms
+        return -math.inf
+
+    def _ready(self, now_ms: float) -> bool:
+        """Whether any cluster may be shown."""
+        return self._backlog.waiting > (now_ms < self._held_ms)
+
+    def _advance(self, now_ms: float) -> None:
+        if self._ready(self._since_ms):
+            self._wait_ms -= self._spent_ms(self._wait_ms, self._since_ms, now_ms, self._arrivals.next_ms)
+        else:
+            self._wait_ms = max(0.0, self._wait_ms - (now_ms - self._since_ms))
+        self._since_ms = now_ms
 
     def _overdue(self, now_ms: float) -> bool:
         return self._backlog.deltas[0].arrival_ms + self._options.max_lag_ms <= now_ms
 
-    def _take_step(self, ready: int, shown: list[str]) -> int:
-        taken, kind = self._backlog.take_step(min(ready, self._options.chars_per_step), shown)
-        wait_ms, letter_ms = self._wait_ms, self._weights_ms[LETTER]
-        for _ in range(taken - 1):
-            wait_ms += letter_ms
-        self._wait_ms = wait_ms + self._weights_ms[kind]
-        return taken
-
-    def _advance(self, now_ms: float) -> None:
-        if self._ready(self._since_ms):
-            self._wait_ms -= self._spent_ms(now_ms)
-        else:
-            # Nothing could be shown meanwhile: the pause after the last step passes, no credit is saved up.
-            self._wait_ms = max(0.0, self._wait_ms - (now_ms - self._since_ms))
-        self._since_ms = now_ms
-
-    def _spent_ms(self, now_ms: float) -> float:
-        start_ms, max_lag_ms = self._since_ms, self._options.max_lag_ms
+    def _spent_ms(self, wait_ms: float, start_ms: float, now_ms: float, next_ms: float) -> float:
+        deltas, max_lag_ms = self._backlog.deltas, self._options.max_lag_ms
         passed_ms = now_ms - start_ms
-        speed = self._even_speed()
+        cost_ms = whole_ms = wait_ms
+        for delta in deltas:
+            whole_ms += delta.cost_ms
+        speed = 1.0 if self._backlog.ended else _even_speed(whole_ms, next_ms - start_ms)
         even_ms = passed_ms * speed
-        cost_ms = self._wait_ms
-        needed_ms = [0.0]
-        for delta in self._backlog.deltas:
+        needed_ms = 0.0
+        # Once all have come, one that the whole cost would not hurry ends the search: no later one costs more, or is
+        # due sooner.
+        come = deltas[-1].arrival_ms <= start_ms
+        for delta in deltas:
             arrival_ms = delta.arrival_ms
             if arrival_ms > start_ms:
                 # No delta is shown in time that passed before it came.
@@ -186,18 +216,15 @@ class Pacer:
                 even_ms = min(even_ms, cost_ms + passed_ms * speed)
             cost_ms += delta.cost_ms
             deadline_ms = arrival_ms + max_lag_ms
-            due = now_ms >= deadline_ms
-            needed_ms.append(cost_ms if due else cost_ms * (passed_ms / (deadline_ms - start_ms)))
-        return max(even_ms, *needed_ms)
-
-    def _even_speed(self) -> float:
-        backlog = self._backlog
-        if backlog.ended:
-            return 1.0
-        cost_ms = self._wait_ms
-        for delta in backlog.deltas:
-            cost_ms += delta.cost_ms
-        return min(1.0, cost_ms / max(FRAME_MS, self._arrivals.next_ms - self._since_ms))
+            if now_ms >= deadline_ms:
+                needed_ms = max(needed_ms, cost_ms)
+                continue
+            share = passed_ms / (deadline_ms - start_ms)
+            if whole_ms * share <= even_ms and come:
+                break
+            if cost_ms * share > needed_ms:  # noqa: PLR1730 - see `takes`
+                needed_ms = cost_ms * share
+        return max(needed_ms, even_ms)
 
     def _due_ms(self) -> float:
         cost_ms = self._wait_ms
@@ -207,4 +234,11 @@ class Pacer:
             start_ms = max(self._since_ms, delta.arrival_ms)
             left_ms = max(0.0, delta.arrival_ms + self._options.max_lag_ms - start_ms)
             due_ms = min(due_ms, start_ms + left_ms * (self._wait_ms / cost_ms))
-        return min(due_ms, self._since_ms + self._wait_ms / self._even_speed())
+        speed = 1.0 if self._backlog.ended else _even_speed(cost_ms, self._arrivals.next_ms - self._since_ms)
+        return min(due_ms, self._since_ms + self._wait_ms / speed)
+
+
+def _even_speed(whole_ms: float, left_ms: float) -> float:
+    """Return the speed at which what waits lasts until the next delta is expected."""
+    speed = whole_ms / (left_ms if left_ms > FRAME_MS else FRAME_MS)  # noqa: FURB136 - see `takes`
+    return speed if speed < 1.0 else 1.0  # noqa: FURB136

@@ -15,7 +15,7 @@ import msgspec
 from sse_widget.pacing.typewriter import Pacer, PacerOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sse_widget.pacing.typewriter import Segment
 
@@ -74,6 +74,7 @@ class _Screen:
         self._pacer = pacer
         self._page = page
         self._next = 0
+        self._count = 0
 
     def append(self, text: str, now_ms: float) -> None:
         self._play(now_ms)
@@ -88,21 +89,27 @@ class _Screen:
 
     def _play(self, until_ms: float) -> None:
         """Draw the frames before a time, as long as text waits."""
-        pacer, phase_ms, frame_ms = self._pacer, self._page.phase_ms, self._page.frame_ms
-        count = self.chars[-1] if self.chars else 0
+        pacer = self._pacer
         while not pacer.idle:
-            at_ms = phase_ms + self._next * frame_ms
-            if at_ms >= until_ms:
+            count, shown = pacer.takes(self._times_ms(until_ms))
+            if not count:
                 return
-            text = pacer.take(at_ms)
-            self._next += 1
-            if text:
-                count += len(text)
+            self._next += count
+            for at_ms, text in shown:
                 self.frames_ms.append(at_ms)
-                self.chars.append(count)
-            elif (rests_ms := pacer.rests_ms) is not None:
+                self._count += len(text)
+                self.chars.append(self._count)
+            if (rests_ms := pacer.rests_ms) is not None:
                 # Frames before that change nothing, but the last of them leaves its time with the pacer.
                 self._next = max(self._next, self._first(min(until_ms, rests_ms)) - 1)
+
+    def _times_ms(self, until_ms: float) -> Iterator[float]:
+        """Yield the times of the next frames, those before a time."""
+        phase_ms, frame_ms = self._page.phase_ms, self._page.frame_ms
+        number = self._next
+        while (at_ms := phase_ms + number * frame_ms) < until_ms:
+            yield at_ms
+            number += 1
 
     def _first(self, now_ms: float) -> int:
         """Return the number of the first frame that is not before a time."""
