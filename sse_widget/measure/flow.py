@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sse_widget.measure.gaps import STALL_MS, jitter_ms, percentile, stalls_of
+from sse_widget.measure.gaps import STALL_MS, jitter_ms, percentiles, stalls_of
 from sse_widget.measure.qoe import Reader, qoe_of
 
 if TYPE_CHECKING:
@@ -57,13 +57,14 @@ def flow_of(
         # Nobody knew that the text was over: a run that hangs until it is given up stalls there.
         pauses_ms.append(1000.0 * (ended_s - last_s))
         over_s = ended_s
+    p50_ms, p90_ms, p95_ms, p99_ms = percentiles(gaps_ms, (0.5, 0.9, 0.95, 0.99))
     stalls = stalls_of(pauses_ms, 1000.0 * (over_s - first_s), stall_threshold_ms)
     return Flow(
         total_ms=None if moments[-1] is None else 1000.0 * (last_s - asked_s),
-        gap_p50_ms=percentile(gaps_ms, 0.5),
-        gap_p90_ms=percentile(gaps_ms, 0.9),
-        gap_p95_ms=percentile(gaps_ms, 0.95),
-        gap_p99_ms=percentile(gaps_ms, 0.99),
+        gap_p50_ms=p50_ms,
+        gap_p90_ms=p90_ms,
+        gap_p95_ms=p95_ms,
+        gap_p99_ms=p99_ms,
         jitter_ms=jitter_ms(gaps_ms),
         stalls=stalls.count,
         stall_ms=stalls.beyond_ms,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from operator import sub
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,13 +28,21 @@ class Stalls(msgspec.Struct, frozen=True):
 
 def percentile(values: Sequence[float], share: float) -> float | None:
     """Return a percentile, linear between the two values that are nearest (NumPy's default); None without values."""
+    return percentiles(values, (share,))[0]
+
+
+def percentiles(values: Sequence[float], shares: Sequence[float]) -> list[float | None]:
+    """Return several of them."""
     if not values:
-        return None
+        return [None] * len(shares)
     ordered = sorted(values)
-    place = share * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+    found: list[float | None] = []
+    for share in shares:
+        place = share * (len(ordered) - 1)
+        below = int(place)
+        above = min(below + 1, len(ordered) - 1)
+        found.append(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
+    return found
 
 
 def jitter_ms(gaps_ms: Sequence[float]) -> float | None:
@@ -46,7 +54,7 @@ def jitter_ms(gaps_ms: Sequence[float]) -> float | None:
     order, so a run that slows down once looks like one that stutters, and one stall, which has figures of its own,
     outweighs all the rest by its square.
     """
-    steps = [abs(after - before) for before, after in pairwise(gaps_ms)]
+    steps = list(map(abs, map(sub, gaps_ms[1:], gaps_ms)))
     return sum(steps) / len(steps) if steps else None
 
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sse_widget.measure.flow import Flow, flow_of
-from sse_widget.measure.gaps import STALL_MS, percentile
+from sse_widget.measure.gaps import STALL_MS, percentiles
 from sse_widget.measure.qoe import Reader
 from sse_widget.measure.spans import Moment, added_chars
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sse_widget.measure.spans import Received, Segment, Span
 
 _ENGLISH = Reader()
@@ -111,27 +113,46 @@ def metrics_of(
     received: Received, segment: Segment, reader: Reader = _ENGLISH, stall_threshold_ms: float = STALL_MS
 ) -> Metrics:
     """Return the figures of what was received, for a reader of that speed."""
-    asked_s, ended_s, spans = received.asked_s, received.ended_s, received.spans
-    chars = list(added_chars((span.text for span in spans), segment))
-    deliveries = [Moment(span.received_s, span.received_s, count) for span, count in zip(spans, chars, strict=True)]
-    displays = [_display(span, count) for span, count in zip(spans, chars, strict=True)]
-    shown = [moment.chars for moment in displays if moment is not None]
+    chars = list(added_chars((span.text for span in received.spans), segment))
     figures = {
+        **delivered_of(received, chars, reader, stall_threshold_ms),
+        **displayed_of(received, chars, reader, stall_threshold_ms),
+    }
+    return msgspec.convert(figures, Metrics)
+
+
+def delivered_of(
+    received: Received, chars: Sequence[int], reader: Reader = _ENGLISH, stall_threshold_ms: float = STALL_MS
+) -> dict[str, float | None]:
+    """Return the figures that do not depend on the display, by name; `chars` is how many each delta adds."""
+    asked_s, ended_s, spans = received.asked_s, received.ended_s, received.spans
+    deliveries = [Moment(span.received_s, span.received_s, count) for span, count in zip(spans, chars, strict=True)]
+    return {
         "deltas": len(spans),
         "chars": sum(chars),
         "tokens": received.tokens,
-        "displayed_chars": sum(shown) if shown else None,
         "ttft_ms": _since(asked_s, deliveries[0].last_s if spans else None),
-        "ttfp_ms": _since(asked_s, spans[0].painted_s if spans else None),
         "tpot_ms": _tpot_ms(received, received.first_tokens),
         "tpot_vllm_ms": _tpot_ms(received, 1),
         "ended_ms": _since(asked_s, ended_s),
         "overhead": _overhead(received),
-        **_lags(spans),
         **_named("delivered", flow_of(deliveries, asked_s, ended_s, reader, stall_threshold_ms)),
+    }
+
+
+def displayed_of(
+    received: Received, chars: Sequence[int], reader: Reader = _ENGLISH, stall_threshold_ms: float = STALL_MS
+) -> dict[str, float | None]:
+    """Return the others."""
+    asked_s, ended_s, spans = received.asked_s, received.ended_s, received.spans
+    displays = [_display(span, count) for span, count in zip(spans, chars, strict=True)]
+    shown = [moment.chars for moment in displays if moment is not None]
+    return {
+        "displayed_chars": sum(shown) if shown else None,
+        "ttfp_ms": _since(asked_s, spans[0].painted_s if spans else None),
+        **_lags(spans),
         **_named("displayed", flow_of(displays, asked_s, ended_s, reader, stall_threshold_ms)),
     }
-    return msgspec.convert(figures, Metrics)
 
 
 def _display(span: Span, chars: int) -> Moment | None:
@@ -158,9 +179,10 @@ def _tpot_ms(received: Received, first_tokens: int | None) -> float | None:
 
 def _lags(spans: tuple[Span, ...]) -> dict[str, float | None]:
     lags_ms = [1000.0 * (span.painted_s - span.received_s) for span in spans if span.painted_s is not None]
+    p50_ms, p95_ms = percentiles(lags_ms, (0.5, 0.95))
     return {
-        "lag_p50_ms": percentile(lags_ms, 0.5),
-        "lag_p95_ms": percentile(lags_ms, 0.95),
+        "lag_p50_ms": p50_ms,
+        "lag_p95_ms": p95_ms,
         "lag_max_ms": max(lags_ms, default=None),
         "tail_ms": lags_ms[-1] if spans and spans[-1].painted_s is not None else None,
     }

@@ -52,15 +52,20 @@ def qoe_of(moments: Iterable[Moment], asked_s: float, reader: Reader) -> float |
     # a_i - e_i: a character inherits the delay of the one before it.
     delay_s = delayed_s = 0.0
     read = 0
+    begun_s = asked_s + reader.ttft_s
     for moment in moments:
-        if not moment.chars:
+        chars = moment.chars
+        if not chars:
             continue
-        first_s = moment.first_s - asked_s - _expected_s(reader, read)
-        last_s = moment.last_s - asked_s - _expected_s(reader, read + moment.chars - 1)
-        for late_s, chars in _lateness(first_s, last_s, moment.chars):
-            delay_s = max(delay_s, late_s)
+        first_s = moment.first_s - begun_s - read / reader.chars_per_s
+        read += chars
+        last_s = moment.last_s - begun_s - (read - 1) / reader.chars_per_s
+        delay_s = max(delay_s, first_s)
+        if last_s <= delay_s or chars == 1:
             delayed_s += chars * delay_s
-        read += moment.chars
+        else:
+            delayed_s += _growing_s(first_s, last_s, chars, delay_s)
+            delay_s = last_s
     if read == 0:
         return None
     whole_s = read * (_expected_s(reader, 0) + _expected_s(reader, read - 1)) / 2 + delayed_s
@@ -71,9 +76,10 @@ def _expected_s(reader: Reader, place: int) -> float:
     return reader.ttft_s + place / reader.chars_per_s
 
 
-def _lateness(first_s: float, last_s: float, chars: int) -> list[tuple[float, int]]:
-    """Return how late the characters of a delta are that appears evenly, and how many of them so late."""
-    if last_s <= first_s:
-        # It appears no more slowly than it is read, so none is later than the first: one step, however long it is.
-        return [(first_s, chars)]
-    return [(first_s + (last_s - first_s) * place / max(chars - 1, 1), 1) for place in range(chars)]
+def _growing_s(first_s: float, last_s: float, chars: int, delay_s: float) -> float:
+    """Return the sum of the delays of characters that appear evenly, later and later, none before `delay_s`."""
+    step_s = (last_s - first_s) / (chars - 1)
+    on_time = min(chars - 1, int((delay_s - first_s) / step_s) + 1)
+    late = chars - on_time
+    # Of the others, each is a step later than the one before: half of the first and the last, times their number.
+    return on_time * delay_s + late * (first_s + on_time * step_s + last_s) / 2
