@@ -12,11 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sse_widget.measure.graphemes import segment
+from sse_widget.measure.virtual.log import Log
 from sse_widget.measure.virtual.network import Network, arrivals
 from sse_widget.measure.virtual.page import Page, show
-from sse_widget.measure.virtual.reading import Read, read
+from sse_widget.measure.virtual.reading import Read
 from sse_widget.measure.virtual.run import Rehearsal, Setting
-from sse_widget.measure.virtual.serving import Tokens, serve, wire
+from sse_widget.measure.virtual.serving import Tokens, serve
 from sse_widget.pacing.chunker import Knobs
 from sse_widget.pacing.typewriter import Pacer, PacerOptions
 
@@ -220,8 +221,10 @@ def test_the_server_writes_what_it_appends_at_one_time_in_one_go() -> None:
     assert served.chunk_s == (0.0, 0.0, 1.0, 2.0, 2.0)
     assert served.writes_s == (0.0, 0.0, 1.0, 2.0)
     assert served.write == (1, 1, 2, 3, 3)
-    assert [data.count(b"event: delta\n") for data in wire(served)] == [0, 2, 1, 2]
-    assert wire(served)[-1].endswith(b"\n\n")
+    writes = list(Log(served).writes(0, 0.0))
+    assert [write.at_s for write in writes] == list(served.writes_s)
+    assert [write.data.count(b"event: delta\n") for write in writes] == [0, 2, 1, 2]
+    assert writes[-1].data.endswith(b"\n\n")
 
 
 def test_deltas_keep_their_distance_and_the_end_waits_for_it() -> None:
@@ -250,13 +253,6 @@ def test_jitter_never_changes_the_order() -> None:
     draws = iter([1.0, 0.0, 0.5])
     arrived = arrivals([0.0, 0.1, 0.2], [0, 0, 0], Network(jitter_ms=400), lambda: next(draws))
     assert arrived == pytest.approx([0.4, 0.4, 0.4])
-
-
-def test_bytes_that_break_off_are_an_interruption() -> None:
-    data = b"".join(wire(serve(Tokens.of([(0.0, "a"), (1.0, "b")]), Knobs(chunk_tokens=1))))
-    end = data.index(b"event: metadata")
-    found = read([(0.5, data[: end - 1]), (0.75, data[end - 1 : end])], seeded(0))
-    assert (found.texts, found.receive_s, found.state, found.end_s) == (("a", "b"), (0.5, 0.75), "interrupted", 0.75)
 
 
 @pytest.mark.parametrize("told", [[(1.0, "a"), (0.5, "b")], [(-1.0, "a")], [(float("nan"), "a")]])

@@ -32,19 +32,27 @@ class Network(msgspec.Struct, frozen=True):
             raise ValueError(f"bytes_per_s must be more than 0; got {self.bytes_per_s!r}")
 
 
+class Link:
+    """One connection over a network. `unit_random` gives numbers from 0 up to 1: one a write when there is jitter."""
+
+    def __init__(self, network: Network, unit_random: Callable[[], float]) -> None:
+        self._latency_s = network.latency_ms / 1000.0
+        self._jitter_s = network.jitter_ms / 1000.0
+        self._bytes_per_s = network.bytes_per_s
+        self._unit_random = unit_random
+        self._free_s = self._arrived_s = 0.0
+
+    def arrival(self, at_s: float, size: int) -> float:
+        """Return when a write of this time and size (bytes) has arrived whole, in seconds."""
+        self._free_s = max(at_s, self._free_s) + size / self._bytes_per_s
+        delay_s = self._latency_s + self._jitter_s * self._unit_random() if self._jitter_s else self._latency_s
+        self._arrived_s = max(self._arrived_s, self._free_s + delay_s)
+        return self._arrived_s
+
+
 def arrivals(
     writes_s: Iterable[float], sizes: Iterable[int], network: Network, unit_random: Callable[[], float]
 ) -> list[float]:
-    """Return when each write has arrived whole, in seconds, for the times and sizes (bytes) of the writes.
-
-    `unit_random` gives numbers from 0 up to 1; one is taken for each write when there is jitter.
-    """
-    latency_s, jitter_s = network.latency_ms / 1000.0, network.jitter_ms / 1000.0
-    free_s = arrived_s = 0.0
-    arrived = []
-    for at_s, size in zip(writes_s, sizes, strict=True):
-        free_s = max(at_s, free_s) + size / network.bytes_per_s
-        delay_s = latency_s + jitter_s * unit_random() if jitter_s else latency_s
-        arrived_s = max(arrived_s, free_s + delay_s)
-        arrived.append(arrived_s)
-    return arrived
+    """Return when each write of a connection has arrived whole, in seconds, for the writes' times and sizes (bytes)."""
+    link = Link(network, unit_random)
+    return [link.arrival(at_s, size) for at_s, size in zip(writes_s, sizes, strict=True)]

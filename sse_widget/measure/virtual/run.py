@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from sse_widget.measure.spans import Received, Span
 from sse_widget.pacing.chunker import Knobs
 from sse_widget.pacing.pace import PacerOptions
 from sse_widget.protocol.events import TerminalState
+from sse_widget.protocol.faults import FaultPlan
 
+from .log import Log
 from .network import Network, arrivals
 from .page import Page, Shown, show
-from .reading import Read, read
-from .serving import Served, Tokens, serve, wire
+from .reading import Conditions, Read, Reconnection, read
+from .serving import Served, Tokens, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sse_widget.pacing.typewriter import Segment
 
+_Item = TypeVar("_Item")
+_Way = tuple[Knobs, Network, FaultPlan | None, Reconnection | None, int]
+
 _SERVED = 64
 _SEGMENTED = 16_384
+_NO_FAULT = FaultPlan(0)
+_SESSION = 1 << 64
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """All that a virtual run depends on besides its tokens and its seed."""
+    """All that a virtual run depends on besides its tokens and its seed. Without a fault nobody has to reconnect."""
 
     knobs: Knobs = Knobs()
     network: Network = Network()
     pace: PacerOptions = PacerOptions()
     page: Page = Page()
+    fault: FaultPlan | None = None
+    reconnection: Reconnection = Reconnection()
 
 
 class VirtualRun(msgspec.Struct, frozen=True):
@@ -42,7 +52,8 @@ class VirtualRun(msgspec.Struct, frozen=True):
     first and the last of the delta's `tokens`; it was cut at `chunk_s`, written at `write_s`, received at `receive_s`;
     `show_first_s` and `show_last_s` are the frames of its first and its last character, and `paint_s` is when the
     latter was on the screen. By each of `frames_s`, `frame_chars` code points were on show. The stream ended for the
-    reader at `end_s`, in `state`.
+    reader at `end_s`, in `state`, after so many `connections` that brought `wire_bytes`. Of what was read again after
+    a checksum failed, the last time counts.
     """
 
     asked_s: float
@@ -60,19 +71,30 @@ class VirtualRun(msgspec.Struct, frozen=True):
     frame_chars: tuple[int, ...]
     end_s: float
     state: TerminalState
+    connections: int = 1
+    wire_bytes: int | None = None
 
     @property
     def text(self) -> str:
         """The whole text."""
         return "".join(self.texts)
 
+    @property
+    def received(self) -> Received:
+        """The run as the measures take it, with the times of its page."""
+        painting_s = self.paint_s[0] - self.show_last_s[0] if self.texts else 0.0
+        first_s = [at_s + painting_s for at_s in self.show_first_s]
+        spans = tuple(map(Span, count(2), self.texts, self.receive_s, self.paint_s, first_s))
+        first_tokens = self.tokens[0] if self.tokens else None
+        return Received(self.asked_s, spans, sum(self.tokens), first_tokens, self.wire_bytes, self.end_s)
+
 
 class Rehearsal:
     """Runs the same tokens under many settings.
 
     `segment` splits a text into grapheme clusters; `randomness` gives for a seed a source of numbers from 0 up to 1,
-    always the same. Without faults bytes change nothing but sizes, so they are only made for a link that is not
-    infinitely fast; `by_bytes` has each run go through them, the parser and the session.
+    always the same. Without faults bytes change nothing but their number, so then they only count; `by_bytes` has
+    each run go through them, the parser and the session all the same.
     """
 
     def __init__(
@@ -89,51 +111,76 @@ class Rehearsal:
         self._by_bytes = by_bytes
         # Runs that share a stage follow each other when parameters are crossed, the page's the fastest.
         self._serve = lru_cache(_SERVED)(self._served)
-        self._wire = lru_cache(_SERVED)(self._bytes)
+        self._log = lru_cache(_SERVED)(self._logged)
+        self._sizes = lru_cache(_SERVED)(self._sized)
         self._read = lru_cache(1)(self._received)
         self._show = lru_cache(1)(self._shown)
 
     def run(self, setting: Setting, seed: int = 0) -> VirtualRun:
         """Compute one run."""
-        knobs, network, page = setting.knobs, setting.network, setting.page
+        fault = setting.fault or (_NO_FAULT if self._by_bytes else None)
         # A seed that nothing draws from makes no difference, so such runs share what they read.
-        drawn = seed if network.jitter_ms or self._by_bytes else None
-        served = self._serve(knobs)
-        received = self._read(knobs, network, drawn)
-        shown = self._show(knobs, network, drawn, setting.pace, page)
+        drawn = seed if setting.network.jitter_ms or fault else 0
+        way = (setting.knobs, setting.network, fault, setting.reconnection if fault else None, drawn)
+        served, received = self._serve(setting.knobs), self._read(*way)
+        shown = self._show(way, setting.pace, setting.page)
+        paint_s = setting.page.paint_ms / 1000.0
         return VirtualRun(
-            asked_s=-network.latency_ms / 1000.0,
+            asked_s=received.asked_s,
             texts=received.texts,
-            tokens=served.tokens,
-            model_first_s=served.first_s,
-            model_last_s=served.last_s,
-            chunk_s=served.chunk_s,
-            write_s=tuple([served.writes_s[at] for at in served.write]),
+            tokens=_at(received.places, served.tokens),
+            model_first_s=_at(received.places, served.first_s),
+            model_last_s=_at(received.places, served.last_s),
+            chunk_s=_at(received.places, served.chunk_s),
+            write_s=received.write_s,
             receive_s=received.receive_s,
             show_first_s=shown.first_s,
             show_last_s=shown.last_s,
-            paint_s=tuple([at_s + page.paint_ms / 1000.0 for at_s in shown.last_s]),
+            paint_s=tuple([at_s + paint_s for at_s in shown.last_s]),
             frames_s=shown.frames_s,
             frame_chars=shown.chars,
             end_s=received.end_s,
             state=received.state,
+            connections=received.connections,
+            wire_bytes=received.wire_bytes,
         )
 
     def _served(self, knobs: Knobs) -> Served:
         return serve(self._tokens, knobs)
 
-    def _bytes(self, knobs: Knobs) -> tuple[bytes, ...]:
-        return wire(self._serve(knobs))
+    def _logged(self, knobs: Knobs) -> Log:
+        return Log(self._serve(knobs))
 
-    def _received(self, knobs: Knobs, network: Network, seed: int | None) -> Read:
-        served = self._serve(knobs)
-        unit_random = self._randomness(seed or 0)
-        sized = network.bytes_per_s < math.inf
-        sizes = map(len, self._wire(knobs)) if sized else (0 for _ in served.writes_s)
-        arrived_s = arrivals(served.writes_s, sizes, network, unit_random)
-        if self._by_bytes:
-            return read(zip(arrived_s, self._wire(knobs), strict=True), unit_random)
-        return Read(served.texts, tuple([arrived_s[at] for at in served.write]), arrived_s[-1], "done")
+    def _sized(self, knobs: Knobs) -> list[int]:
+        return [len(write.data) for write in self._log(knobs).writes(0, 0.0)]
 
-    def _shown(self, knobs: Knobs, network: Network, seed: int | None, pace: PacerOptions, page: Page) -> Shown:
-        return show(self._read(knobs, network, seed), pace, page, self._segment)
+    def _received(
+        self,
+        knobs: Knobs,
+        network: Network,
+        fault: FaultPlan | None,
+        reconnection: Reconnection | None,
+        seed: int,
+    ) -> Read:
+        network_random = self._randomness(seed)
+        if fault is not None and reconnection is not None:
+            conditions = Conditions(network, fault, reconnection)
+            return read(self._log(knobs), conditions, network_random, self._randomness(seed + _SESSION))
+        served, sizes = self._serve(knobs), self._sizes(knobs)
+        arrived_s = arrivals(served.writes_s, sizes, network, network_random)
+        return Read(
+            texts=served.texts,
+            receive_s=tuple([arrived_s[at] for at in served.write]),
+            end_s=arrived_s[-1],
+            state="done",
+            write_s=tuple([served.writes_s[at] for at in served.write]),
+            asked_s=-network.latency_ms / 1000.0,
+            wire_bytes=sum(sizes),
+        )
+
+    def _shown(self, way: _Way, pace: PacerOptions, page: Page) -> Shown:
+        return show(self._read(*way), pace, page, self._segment)
+
+
+def _at(places: tuple[int, ...] | None, column: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    return column if places is None else tuple([column[place] for place in places])

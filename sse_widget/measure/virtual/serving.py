@@ -1,4 +1,4 @@
-"""The server's side of a virtual run: tokens -> deltas -> writes -> bytes. Pure."""
+"""The server's side of a virtual run: tokens -> deltas -> writes. Pure."""
 
 from __future__ import annotations
 
@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sse_widget.pacing.chunker import Chunk, Chunker, Knobs
-from sse_widget.protocol.checksum import Checksum
-from sse_widget.protocol.events import TEXT, Delta, Done, Hello, Metadata, Start, dump, event_id
-from sse_widget.protocol.sse import Event, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-STREAM_ID = "0" * 32
-"""The id of every virtual stream."""
-
-_MODEL = "virtual"
-_RETRY = b"retry: 300\n"
+HEARTBEAT_S = 20.0
+"""The server pings when it has written nothing for so long."""
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -53,8 +47,8 @@ class Served(msgspec.Struct, frozen=True):
     """The deltas of a run as the server made them, one item a delta; times in seconds.
 
     `first_s` and `last_s` are those of the first and the last of its `tokens`, `chunk_s` when it was cut. `writes_s`
-    are the times of all writes: the greeting, each batch, and the end of the stream, at `end_s` and in the last of
-    them. `write` says in which of them a delta went out.
+    are the times of all writes: the greeting, each batch, pings in long pauses, and the end of the stream, at `end_s`
+    and in the last of them. `write` says in which of them a delta went out.
     """
 
     texts: tuple[str, ...]
@@ -113,44 +107,15 @@ def _written(chunk_s: tuple[float, ...], end_s: float) -> tuple[tuple[int, ...],
     writes_s = [0.0]
     write = []
     for at_s in (*chunk_s, end_s):
+        writes_s += pings(writes_s[-1], at_s)
         if len(writes_s) == 1 or at_s > writes_s[-1]:
             writes_s.append(at_s)
         write.append(len(writes_s) - 1)
     return tuple(write[:-1]), tuple(writes_s)
 
 
-def wire(served: Served) -> tuple[bytes, ...]:
-    """Return the bytes of each write, as a reader gets them who asked from the start."""
-    frames: list[list[bytes]] = [
-        [_RETRY, _greeting(), _logged(1, "start", dump(Start()))],
-        *([] for _ in served.writes_s[1:]),
-    ]
-    checksum = Checksum()
-    for seq, (text, at) in enumerate(zip(served.texts, served.write, strict=True), 2):
-        checksum.add(text)
-        frames[at].append(_logged(seq, TEXT, dump(Delta(text))))
-    seq = len(served.texts) + 2
-    tokens = sum(served.tokens)
-    metadata = Metadata(_MODEL, tokens, round(served.end_s, 3))
-    done = Done("stop", tokens, checksum.chars, checksum.crc32)
-    frames[-1] += [_logged(seq, "metadata", dump(metadata)), _logged(seq + 1, "done", dump(done))]
-    return tuple(b"".join(parts) for parts in frames)
-
-
-def _greeting() -> bytes:
-    hello = Hello(
-        ts=0.0,
-        model=_MODEL,
-        stream_id=STREAM_ID,
-        conversation_id="",
-        resumed=False,
-        after=0,
-        gap=False,
-        heartbeat_s=20.0,
-        node=_MODEL,
-    )
-    return encode(Event("hello", dump(hello), event_id(STREAM_ID, 0)))
-
-
-def _logged(seq: int, name: str, data: str) -> bytes:
-    return encode(Event(name, data, event_id(STREAM_ID, seq)))
+def pings(written_s: float, until_s: float) -> Iterator[float]:
+    """Yield when the server pings that has written at one time and has nothing to write before another."""
+    while until_s - written_s > HEARTBEAT_S:
+        written_s += HEARTBEAT_S
+        yield written_s
