@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sse_widget.hosting import serve as serve
     from sse_widget.load import bench as bench
     from sse_widget.magic import load_ipython_extension as load_ipython_extension
+    from sse_widget.measure.recommend import recommend as recommend
+    from sse_widget.measure.sweep import sweep as sweep
     from sse_widget.protocol.faults import FaultPlan as FaultPlan
     from sse_widget.recording import record as record
     from sse_widget.shown import Shown as Shown
@@ -59,9 +61,11 @@ _MODULES = {
     "bench": "load",
     "doctor": "diagnosis",
     "load_ipython_extension": "magic",
+    "recommend": "measure.recommend",
     "record": "recording",
     "serve": "hosting",
     "show": "display",
+    "sweep": "measure.sweep",
 }
 
 

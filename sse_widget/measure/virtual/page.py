@@ -89,11 +89,9 @@ class _Screen:
 
     def _play(self, until_ms: float) -> None:
         """Draw the frames before a time, as long as text waits."""
-        pacer = self._pacer
-        while not pacer.idle:
+        pacer, phase_ms, frame_ms = self._pacer, self._page.phase_ms, self._page.frame_ms
+        while not pacer.idle and phase_ms + self._next * frame_ms < until_ms:
             count, shown = pacer.takes(self._times_ms(until_ms))
-            if not count:
-                return
             self._next += count
             for at_ms, text in shown:
                 self.frames_ms.append(at_ms)
@@ -105,8 +103,7 @@ class _Screen:
 
     def _times_ms(self, until_ms: float) -> Iterator[float]:
         """Yield the times of the next frames, those before a time."""
-        phase_ms, frame_ms = self._page.phase_ms, self._page.frame_ms
-        number = self._next
+        phase_ms, frame_ms, number = self._page.phase_ms, self._page.frame_ms, self._next
         while (at_ms := phase_ms + number * frame_ms) < until_ms:
             yield at_ms
             number += 1
