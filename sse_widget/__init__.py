@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sse_widget.magic import load_ipython_extension as load_ipython_extension
     from sse_widget.measure.recommend import recommend as recommend
     from sse_widget.measure.sweep import sweep as sweep
+    from sse_widget.measure.sweep.table import summary as summary
     from sse_widget.protocol.faults import FaultPlan as FaultPlan
     from sse_widget.recording import record as record
     from sse_widget.shown import Shown as Shown
@@ -65,6 +66,7 @@ _MODULES = {
     "record": "recording",
     "serve": "hosting",
     "show": "display",
+    "summary": "measure.sweep.table",
     "sweep": "measure.sweep",
 }
 

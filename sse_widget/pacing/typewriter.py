@@ -89,11 +89,11 @@ class Pacer:
         """Take one delta. After `finish` it goes on: the text gets a new end."""
         if not text:
             return
-        self._now_ms = max(self._now_ms, now_ms)
-        if not self._ready(self._now_ms):
-            self._advance(self._now_ms)
-        self._arrivals.note(self._now_ms, self._options.max_lag_ms)
-        self._backlog.add(text, self._now_ms)
+        now_ms = self._now_ms = max(self._now_ms, now_ms)
+        if not self._ready(now_ms):
+            self._advance(now_ms)
+        self._arrivals.note(now_ms, self._options.max_lag_ms)
+        self._backlog.add(text, now_ms)
 
     def finish(self, now_ms: float) -> None:
         """No delta follows: the rest is shown at the unhurried pace or faster, within `max_lag_ms`."""

@@ -13,7 +13,6 @@ import sse_widget as sw
 from sse_widget.measure.interval import student_t
 from sse_widget.measure.pareto import front_of
 from sse_widget.measure.recommend import pareto_front
-from sse_widget.measure.sweep.table import summary
 
 # Table of Student's distribution, two-sided: Abramowitz and Stegun, table 26.10.
 T_TABLE = {
@@ -53,7 +52,7 @@ def table(rows: list[tuple[int, int, float, float]], **more: object) -> pd.DataF
 
 
 def test_a_summary_has_means_and_intervals_over_seeds() -> None:
-    found = summary(table([(0, 1, 10, 5), (1, 1, 14, 5), (2, 1, 12, 5), (0, 6, 30, 7)]))
+    found = sw.summary(table([(0, 1, 10, 5), (1, 1, 14, 5), (2, 1, 12, 5), (0, 6, 30, 7)]))
     assert found["chunk_tokens"].tolist() == [1, 6]
     assert found["runs"].tolist() == [3, 1]
     assert found["text_lag_p95_ms"].tolist() == [12, 30]
@@ -68,7 +67,7 @@ def test_a_summary_has_means_and_intervals_over_seeds() -> None:
 
 def test_a_real_sweep_can_be_summed_up() -> None:
     df = sw.sweep("english", chunk_tokens=[1, 6], jitter_ms=[0, 60], seeds=range(4))
-    found = summary(df)
+    found = sw.summary(df)
     assert found[["stream", "chunk_tokens", "jitter_ms"]].drop_duplicates().shape == (4, 3)
     width = found["lag_p95_ms_high"] - found["lag_p95_ms_low"]
     assert (width[found["jitter_ms"] == 0] == 0).all()

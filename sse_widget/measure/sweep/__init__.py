@@ -78,7 +78,7 @@ def sweep(  # noqa: PLR0913 - what can be said of a sweep, by keyword
 
     Raises before anything runs: TypeError for an unknown parameter, ValueError for a value out of range, a figure that
     does not exist, or a file of another sweep, InvalidPlan, CassetteError; ImportError where pandas, or tqdm for the
-    bar, is not installed.
+    bar, is not installed. `sw.summary` makes means and confidence intervals of it, `sw.recommend` a choice.
     """
     streams, cross = streams_of(source), Cross.of(parameters, fault)
     gauge = gauge_of(figures, reader, stall_threshold_ms)
