@@ -67,8 +67,10 @@ def recommend(
     """Return the knobs of a sweep that cost least, and the Pareto front that they lie on.
 
     >>> import sse_widget as sw
-    >>> df = sw.sweep("english", chunk_tokens=[1, 6], max_lag_ms=[100, 400], jitter_ms=40, seeds=range(3))
-    >>> sw.recommend(df, {"text_lag_p95_ms": 1, "pause_ms": 3}).knobs
+    >>> df = sw.sweep("bursty", chunk_tokens=[1, 6], max_lag_ms=[100, 400], jitter_ms=40, seeds=range(3))
+    >>> sw.recommend(df).knobs
+    {'chunk_tokens': 1, 'max_lag_ms': 100}
+    >>> sw.recommend(df, {"text_lag_p95_ms": 1, "pause_ms": 10}).knobs
     {'chunk_tokens': 1, 'max_lag_ms': 400}
 
     `weights` say which figures matter and how much; smaller is better, or greater where the weight is negative (such

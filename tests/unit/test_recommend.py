@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import statistics
 
 import pandas as pd
@@ -151,3 +153,10 @@ def test_a_real_sweep_has_a_front_on_which_lag_buys_smoothness() -> None:
     assert front["text_lag_p95_ms"].is_monotonic_increasing
     assert front["pause_ms"].is_monotonic_decreasing
     assert found.score == front["score"].min()
+
+
+@pytest.mark.parametrize("name", ["recommend", "sweep"])
+def test_examples_hold(name: str) -> None:
+    found = doctest.testmod(importlib.import_module(f"sse_widget.measure.{name}"))
+    assert found.attempted > 1
+    assert not found.failed
