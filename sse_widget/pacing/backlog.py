@@ -149,7 +149,7 @@ class Backlog:
         deltas, weights_ms, most = self.deltas, self._weights_ms, pace.chars_per_step
         letter_ms, max_lag_ms = weights_ms[LETTER], pace.max_lag_ms
         while ready:
-            taken, kind = self._take_step(min(most, ready))
+            taken, kind = self._take_step(most if most < ready else ready)
             ready -= taken
             while taken > 1:
                 wait_ms += letter_ms
@@ -157,7 +157,7 @@ class Backlog:
             wait_ms += weights_ms[kind]
             if wait_ms > SLACK_MS and ready and deltas[0].arrival_ms + max_lag_ms > now_ms:
                 return wait_ms
-        return max(0.0, wait_ms)
+        return wait_ms if wait_ms > 0.0 else 0.0
 
     def _take_step(self, most: int) -> tuple[int, int]:
         head, marks, kind = self.head, self._marks, LETTER

@@ -113,12 +113,13 @@ class Pacer:
         """
         backlog, now_ms, since_ms, wait_ms = self._backlog, self._now_ms, self._since_ms, self._wait_ms
         clusters, head, size, held_ms = backlog.clusters, backlog.head, len(backlog.clusters), self._held_ms
-        pace, spent_ms, next_ms = self._options, self._spent_ms, self._arrivals.next_ms
+        pace, lag_ms, deltas = self._options, self._options.max_lag_ms, backlog.deltas
+        spent_ms, next_ms = self._spent_ms, self._arrivals.next_ms
         count = 0
         shown: list[tuple[float, str]] = []
         for at_ms in times_ms:
             count += 1
-            if at_ms > now_ms:  # noqa: PLR1730 - calls of max and min were a fifth of a sweep's time
+            if at_ms > now_ms:
                 now_ms = at_ms
             if size - head > (since_ms < held_ms):
                 wait_ms -= spent_ms(wait_ms, since_ms, now_ms, next_ms)
@@ -129,8 +130,9 @@ class Pacer:
             extension = backlog.take_extension() if backlog.extension else ""
             ready = size - head - (now_ms < held_ms)
             if ready <= 0:
-                wait_ms = max(0.0, wait_ms)
-            elif wait_ms <= SLACK_MS or self._overdue(now_ms):
+                if wait_ms < 0.0:
+                    wait_ms = 0.0
+            elif wait_ms <= SLACK_MS or deltas[0].arrival_ms + lag_ms <= now_ms:
                 wait_ms = backlog.take_steps(ready, wait_ms, now_ms, pace)
             if extension or backlog.head > head:
                 shown.append((at_ms, extension + "".join(clusters[head : backlog.head])))
@@ -193,9 +195,6 @@ class Pacer:
             self._wait_ms = max(0.0, self._wait_ms - (now_ms - self._since_ms))
         self._since_ms = now_ms
 
-    def _overdue(self, now_ms: float) -> bool:
-        return self._backlog.deltas[0].arrival_ms + self._options.max_lag_ms <= now_ms
-
     def _spent_ms(self, wait_ms: float, start_ms: float, now_ms: float, next_ms: float) -> float:
         deltas, max_lag_ms = self._backlog.deltas, self._options.max_lag_ms
         passed_ms = now_ms - start_ms
@@ -217,14 +216,14 @@ class Pacer:
             cost_ms += delta.cost_ms
             deadline_ms = arrival_ms + max_lag_ms
             if now_ms >= deadline_ms:
-                needed_ms = max(needed_ms, cost_ms)
+                needed_ms = cost_ms if cost_ms > needed_ms else needed_ms
                 continue
             share = passed_ms / (deadline_ms - start_ms)
             if whole_ms * share <= even_ms and come:
                 break
-            if cost_ms * share > needed_ms:  # noqa: PLR1730 - see `takes`
+            if cost_ms * share > needed_ms:
                 needed_ms = cost_ms * share
-        return max(needed_ms, even_ms)
+        return even_ms if even_ms > needed_ms else needed_ms
 
     def _due_ms(self) -> float:
         cost_ms = self._wait_ms
@@ -240,5 +239,5 @@ class Pacer:
 
 def _even_speed(whole_ms: float, left_ms: float) -> float:
     """Return the speed at which what waits lasts until the next delta is expected."""
-    speed = whole_ms / (left_ms if left_ms > FRAME_MS else FRAME_MS)  # noqa: FURB136 - see `takes`
-    return speed if speed < 1.0 else 1.0  # noqa: FURB136
+    speed = whole_ms / (left_ms if left_ms > FRAME_MS else FRAME_MS)
+    return speed if speed < 1.0 else 1.0

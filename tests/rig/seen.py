@@ -43,13 +43,12 @@ WATCH = """
 
 @dataclass(frozen=True)
 class Seen:
-    """Times in seconds of the page's clock: the question, the first bytes, each delta's receipt, the end, and the text.
+    """Times in seconds of the page's clock: the question, each delta's receipt, the end, and the text.
 
     By each of `shown_s`, `chars` UTF-16 units were on show, line ends not counted; `frames_ms` are when frames began.
     """
 
     asked_s: float
-    greeted_s: float
     texts: tuple[str, ...]
     receive_s: tuple[float, ...]
     end_s: float
@@ -78,7 +77,6 @@ def seen(page: Page) -> Seen:
     assert end_ms, "the answer has not ended"
     return Seen(
         asked_s=noted["asked"] / 1000,
-        greeted_s=noted["reads"][0][0] / 1000,
         texts=tuple(text for _, text in deltas),
         receive_s=tuple(at_s for at_s, _ in deltas),
         end_s=end_ms / 1000,
