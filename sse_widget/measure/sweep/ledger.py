@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 import zlib
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +40,7 @@ class Ledger:
         self._identity = identity
         self._saved = 0
         self._save_at_s = time.monotonic() + _SAVE_EVERY_S
+        pandas()  # who lacks it is told before anything runs
         if self._path is not None and self._path.exists():
             self._load(self._path)
 
@@ -59,16 +58,15 @@ class Ledger:
             return
         table = self._table(self.rows)
         table.attrs[_ATTRIBUTE] = json.dumps(self._identity)
-        handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", suffix=".part", dir=self._path.parent)
+        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with part.open("wb") as file:
                 table.to_parquet(file, engine="pyarrow", index=False)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).replace(self._path)
+            part.replace(self._path)
         except BaseException:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
+            part.unlink(missing_ok=True)
             raise
         self._saved = len(self.rows)
 
