@@ -29,7 +29,6 @@ _Item = TypeVar("_Item")
 _Way = tuple[Knobs, Network, FaultPlan | None, Reconnection | None, int]
 
 _SERVED = 64
-_SEGMENTED = 16_384
 _NO_FAULT = FaultPlan(0)
 _SESSION = 1 << 64
 
@@ -106,7 +105,7 @@ class Rehearsal:
         by_bytes: bool = False,
     ) -> None:
         self._tokens = tokens
-        self._segment = lru_cache(_SEGMENTED)(segment)
+        self._segment = segment
         self._randomness = randomness
         self._by_bytes = by_bytes
         # Runs that share a stage follow each other when parameters are crossed, the page's the fastest.
