@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
-from math import floor
+from math import floor, inf
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -97,8 +97,8 @@ class Backlog:
         self.clusters: list[str] = []
         self.head = 0
         self.ended = False
-        # Whether a delta may still extend the last cluster of the text.
-        self.growing = False
+        # When the last delta that waits came, if a further one may still extend its last cluster.
+        self.growing_ms = -inf
         self._read = _reader(segment)
         self._weights_ms = weights_ms
         # Where punctuation stands in `clusters`, and of which kind it is.
@@ -134,12 +134,12 @@ class Backlog:
         if reading.clusters:
             self._push(reading, now_ms)
         self._tail = reading.last if len(reading.last) <= MAX_CLUSTER else ""
-        self.growing = self._tail != ""
+        self.growing_ms = self.deltas[-1].arrival_ms if self._tail and self.deltas else -inf
 
     def finish(self) -> None:
         """No delta follows."""
         self.ended = True
-        self.growing = False
+        self.growing_ms = -inf
 
     def take_steps(self, ready: int, wait_ms: float, now_ms: float, pace: PacerOptions) -> float:
         """Show a step, and more until there is a time to wait for or no cluster is ready; return that time.
@@ -195,6 +195,7 @@ class Backlog:
         self.head = 0
         self._marks.clear()
         self.deltas.clear()
+        self.growing_ms = -inf
         return text
 
     def weigh(self, weights_ms: Weights) -> None:

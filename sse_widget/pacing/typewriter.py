@@ -81,7 +81,7 @@ class Pacer:
     def rests_ms(self) -> float | None:
         """The time before which takes change nothing, if no delta comes and no end; None when any may."""
         backlog = self._backlog
-        if backlog.waiting != 1 or not backlog.growing or backlog.extension or self._wait_ms:
+        if backlog.waiting != 1 or backlog.growing_ms == -math.inf or backlog.extension or self._wait_ms:
             return None
         return backlog.deltas[-1].arrival_ms + self._options.max_lag_ms
 
@@ -112,9 +112,9 @@ class Pacer:
         A sweep spends most of its time in this loop, so its state is in local variables.
         """
         backlog, now_ms, since_ms, wait_ms = self._backlog, self._now_ms, self._since_ms, self._wait_ms
-        clusters, head, size, held_ms = backlog.clusters, backlog.head, len(backlog.clusters), self._held_ms
+        clusters, head, size = backlog.clusters, backlog.head, len(backlog.clusters)
         pace, lag_ms, deltas = self._options, self._options.max_lag_ms, backlog.deltas
-        spent_ms, next_ms = self._spent_ms, self._arrivals.next_ms
+        spent_ms, next_ms, held_ms = self._spent_ms, self._arrivals.next_ms, backlog.growing_ms + lag_ms
         count = 0
         shown: list[tuple[float, str]] = []
         for at_ms in times_ms:
@@ -176,17 +176,11 @@ class Pacer:
         self._weights_ms = options.weights_ms
         self._backlog.weigh(self._weights_ms)
 
-    @property
-    def _held_ms(self) -> float:
-        """The time before which the last cluster that waits is held: a delta may extend it."""
-        backlog = self._backlog
-        if backlog.growing and backlog.deltas:
-            return backlog.deltas[-1].arrival_ms + self._options.max_lag_ms
-        return -math.inf
-
     def _ready(self, now_ms: float) -> bool:
-        """Whether any cluster may be shown."""
-        return self._backlog.waiting > (now_ms < self._held_ms)
+        """Whether any cluster may be shown: the last one is held while a delta may extend it."""
+        backlog = self._backlog
+        held = now_ms < backlog.growing_ms + self._options.max_lag_ms
+        return len(backlog.clusters) - backlog.head > held
 
     def _advance(self, now_ms: float) -> None:
         if self._ready(self._since_ms):

@@ -97,7 +97,7 @@ class _Screen:
                 self.frames_ms.append(at_ms)
                 self._count += len(text)
                 self.chars.append(self._count)
-            if (rests_ms := pacer.rests_ms) is not None:
+            if len(shown) < count and (rests_ms := pacer.rests_ms) is not None:
                 # Frames before that change nothing, but the last of them leaves its time with the pacer.
                 self._next = max(self._next, self._first(min(until_ms, rests_ms)) - 1)
 
