@@ -2,7 +2,8 @@
 
 Two crosses. In `seeds` every run draws jitter of its own, so that network and page are computed anew in each. In
 `knobs` the parameters of chunker, network and pace are turned, and the page is computed anew in each. A third, of a
-tenth of the runs, goes byte by byte through a fault plan, a parser and a session that comes back.
+tenth of the runs, goes byte by byte through a fault plan, a parser and a session that comes back; no limit
+is set for it.
 """
 
 from __future__ import annotations
@@ -64,11 +65,12 @@ def test_thousands_of_runs(name: str) -> None:
     took_s = time.perf_counter() - began
     runs = len(table)
     assert runs >= least
-    limit_s = LIMIT_S * least / 10_000
-    verdict = "holds" if took_s < limit_s else "DOES NOT HOLD"
+    verdict = "no limit"
+    if least == 10_000:
+        verdict = f"limit {LIMIT_S:.0f} s: {'holds' if took_s < LIMIT_S else 'DOES NOT HOLD'}"
     spread = statistics.quantiles(table["lag_p95_ms"], n=20)
     print(
         f"\nsweep, {name}: {runs:,} runs of {TOKENS} tokens at {RATE} a second in {took_s:.1f} s on {os.cpu_count()} "
-        f"cores, {1000 * took_s / runs:.2f} ms a run (limit {limit_s:.0f} s): {verdict}; "
+        f"cores, {1000 * took_s / runs:.2f} ms a run ({verdict}); "
         f"{len(table.columns)} columns, lag p95 {spread[0]:.0f} to {spread[-1]:.0f} ms"
     )
