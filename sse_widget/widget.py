@@ -55,7 +55,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     A page looks for a way to the server by itself. `route` names one ("extension", "url", "proxy", "colab", or "relay",
     by this kernel), `transport` the way of streaming there ("sse", "websocket", "poll"); "auto" leaves it to the page.
     SSE_WIDGET_ROUTE and SSE_WIDGET_TRANSPORT set them for all widgets. `node` is the server process that answers.
-    Pages record when text came, was shown and painted, and tell the server; `record=False` has them leave that.
+    Pages record when text came, was shown and painted, and tell the server; `recorder=False` has them leave that.
 
     `fault` is a FaultPlan, or one as JSON, for the readers of every question from then on: this kernel and the page. It
     needs a server that allows faults, as those that kernels start do; `faults_allowed` says whether this one does, and
@@ -80,7 +80,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
     model = t.Unicode("").tag(sync=True)
     lang = t.Unicode("").tag(sync=True)
     markdown = t.Bool(default_value=True).tag(sync=True)
-    record = t.Bool(default_value=True).tag(sync=True)
+    recorder = t.Bool(default_value=True).tag(sync=True)
     saved_id = t.Unicode("").tag(sync=True)
     node = t.Unicode("").tag(sync=True)
     route = t.Enum(hosting.ROUTES, "auto").tag(sync=True)

@@ -44,7 +44,7 @@ export default () => {
     /** @param {{model: Model, signal: AbortSignal}} context */
     initialize({ model, signal }) {
       reading.listen(recording, signal);
-      const wanted = () => model.get("record") !== false;
+      const wanted = () => model.get("recorder") !== false;
       new Recorder(reading, new Screen(window, signal), {
         wanted,
         platform: platformOf({}),

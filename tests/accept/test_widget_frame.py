@@ -67,7 +67,7 @@ def test_the_pages_question(lab: Lab, fresh_page: Page) -> None:
     assert "least True" in said
 
 
-@pytest.mark.parametrize("make", ["record=False", "route='relay'"])
+@pytest.mark.parametrize("make", ["recorder=False", "route='relay'"])
 def test_of_a_page_that_tells_nothing_there_are_the_kernels_times(lab: Lab, fresh_page: Page, make: str) -> None:
     asked: list[str] = []
     fresh_page.on("request", lambda request: asked.append(request.url) if "/spans" in request.url else None)
