@@ -27,6 +27,9 @@ PAGES_WAIT_S = 2.0
 EXCHANGES = 4
 """Questions for the server's clock when a run begins; the one that was answered soonest counts."""
 
+CLOCK_KEPT_S = 30.0
+"""Runs of a server that begin within this time share its clock; quartzes drift by some 50 µs a second at worst."""
+
 _MARGIN_S = 0.5
 
 
@@ -45,12 +48,13 @@ class Recorder:
         self._said = RunSpans()
         self._settled = False
         self._ending: Future[None] | None = None
-        self._synchronising: asyncio.Task[None] | None = None
+        self._exchanging: asyncio.Task[None] | None = None
 
     def begin(self, client: StreamClient, stream_id: str) -> None:
         """The run has an id, and is about to be read."""
         self._client, self._stream_id = client, stream_id
-        self._synchronising = asyncio.get_running_loop().create_task(self._synchronise(client))
+        synchronised = _synchronised(client)
+        self._clock, self._exchanging = synchronised.clock, synchronised.exchanging
 
     def end(self, wire_bytes: int) -> None:
         """The run was read to its end."""
@@ -79,8 +83,8 @@ class Recorder:
                 submit(self._fetch(self._client, 0.0)).result(PAGES_WAIT_S)
 
     async def _last(self, client: StreamClient) -> None:
-        if self._synchronising is not None:
-            await asyncio.wait({self._synchronising}, timeout=_MARGIN_S)
+        if self._exchanging is not None:
+            await asyncio.wait({self._exchanging}, timeout=_MARGIN_S)
         await self._fetch(client, PAGES_WAIT_S)
 
     async def _fetch(self, client: StreamClient, wait_s: float) -> None:
@@ -94,7 +98,34 @@ class Recorder:
         readers = self._said.readers
         self._settled = self._ending is not None and bool(readers) and all(reader.over for reader in readers)
 
-    async def _synchronise(self, client: StreamClient) -> None:
+
+class _Synchronised:
+    """The clock of a server, and the exchanges that estimate it, which runs that begin together share."""
+
+    def __init__(self, client: StreamClient) -> None:
+        loop = asyncio.get_running_loop()
+        self.clock = Clock()
+        self.began_s = loop.time()
+        self.exchanging = loop.create_task(self._exchange(client))
+
+    async def _exchange(self, client: StreamClient) -> None:
         with suppress(SSEWidgetError):
             for _ in range(EXCHANGES):
-                await client.read_clock(self._clock)
+                await client.read_clock(self.clock)
+
+    @property
+    def worn(self) -> bool:
+        """Whether another run needs exchanges of its own."""
+        age_s = asyncio.get_running_loop().time() - self.began_s
+        return age_s > CLOCK_KEPT_S or (self.exchanging.done() and self.clock.offset_ns is None)
+
+
+_clocks: dict[str, _Synchronised] = {}
+
+
+def _synchronised(client: StreamClient) -> _Synchronised:
+    for url in [url for url, known in _clocks.items() if known.worn]:
+        del _clocks[url]
+    if client.url not in _clocks:
+        _clocks[client.url] = _Synchronised(client)
+    return _clocks[client.url]

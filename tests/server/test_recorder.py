@@ -31,6 +31,7 @@ class Pushed:
     """A run of a server process whose text, and what its page saw, the test says; a widget reads it."""
 
     def __init__(self, url, **knobs):
+        self.url = url
         self.http = httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False)
         self.stream_id = self.http.post(RUNS.rstrip("/"), json={"chunk_tokens": 1, **knobs}).json()["stream_id"]
         self.widget = sw.StreamWidget(url=url)
@@ -197,6 +198,35 @@ def test_a_cut_shows_in_the_kernels_rows(pushed):
     states = frame[frame["kind"] == "state"]
     assert states["state"].tolist() == ["connecting", "open", "connecting", "open", "done"]
     assert states["reason"].tolist()[2] == "restart"
+
+
+def test_runs_that_follow_each_other_share_the_servers_clock(pushed, monkeypatch):
+    exchanges = []
+    read_clock = StreamClient.read_clock
+
+    async def counted(client, clock):
+        exchanges.append(client.url)
+        await read_clock(client, clock)
+
+    monkeypatch.setattr(StreamClient, "read_clock", counted)
+    errors_ms = []
+    run = pushed()
+    for _ in range(2):
+        run.say(*TEXTS, end="stop")
+        errors_ms.append(run.run.wait(PATIENCE_S).frame().attrs["kernel_error_ms"])
+        run.close()
+        run = Pushed(run.url)
+    run.say(end="stop")
+    run.run.wait(PATIENCE_S)
+    run.close()
+    assert len(exchanges) == recorder.EXCHANGES
+    assert errors_ms[0] == errors_ms[1] > 0
+    monkeypatch.setattr(recorder, "CLOCK_KEPT_S", -1.0)
+    late = Pushed(run.url)
+    late.say(end="stop")
+    late.run.wait(PATIENCE_S).frame()
+    late.close()
+    assert len(exchanges) == 2 * recorder.EXCHANGES
 
 
 def test_a_server_that_knows_no_spans_is_asked_once(monkeypatch):
