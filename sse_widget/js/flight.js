@@ -7,8 +7,8 @@ import { rounded } from "./protocol/trace.js";
 /** @typedef {import("./transport/platform.js").Platform} Platform */
 /** @typedef {Pick<Platform, "setTimeout" | "clearTimeout" | "newKey">} Around */
 
-/** Rows are sent so often. */
-export const EVERY_MS = 500;
+/** Rows are sent so often: requests cost the page something, and nobody needs them sooner. */
+export const EVERY_MS = 1000;
 /** After the end of a run, text that is not shown within this of the last that was is not waited for. */
 export const PATIENCE_MS = 1000;
 /** Exchanges of the time when a run begins, and at its end. */

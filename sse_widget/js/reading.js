@@ -247,7 +247,8 @@ export class Reading {
     consumer
       .onEvent(
         current((event, arrival) => {
-          this.#beat();
+          // It comes with what it speaks of: one sign of life is enough for both.
+          if (event.event !== "timing") this.#beat();
           this.#say("event", event, arrival);
         }),
       )

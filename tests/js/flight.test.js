@@ -117,7 +117,7 @@ test("a page that leaves says what it knows in one request that outlives it", as
       return fetch(url, init);
     },
   });
-  const asking = ask({ model: "synthetic:tokens=40,rate=40" });
+  const asking = ask({ model: "synthetic:tokens=80,rate=40" });
   await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   page.dispatchEvent(new Event("pagehide"));
   const streamId = await asking;
