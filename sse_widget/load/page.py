@@ -101,7 +101,9 @@ def _spreads(report: Report, words: Words) -> str:
     if not rows:
         return f"<p>{escape(words.nothing)}</p>"
     body = [[figure.name(words.lang), *(figure.shown(getattr(of, at)) for at in COLUMNS)] for figure, of in rows]
-    return _table(words.figures, ["", *(words.columns[name] for name in COLUMNS)], body) + _notes(report, words)
+    return _table(words.figures, [words.figure, *(words.columns[name] for name in COLUMNS)], body) + _notes(
+        report, words
+    )
 
 
 def _notes(report: Report, words: Words) -> str:

@@ -63,6 +63,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     reconnects: str
     nothing: str
     figures: str
+    figure: str
     columns: dict[str, str]
     note_done: str
     note_tpot: str
@@ -101,6 +102,7 @@ _ENGLISH = Words(
     reconnects="reconnects",
     nothing="Nothing was measured.",
     figures="Figures",
+    figure="figure",
     columns={"mean": "mean", "p50": "p50", "p90": "p90", "p95": "p95", "p99": "p99", "max": "max"},
     note_done="Percentiles over requests that were answered whole; gaps are those of all requests together.",
     note_tpot="TPOT is given where the server tells how many tokens came with the first text; vLLM's takes one.",
@@ -138,6 +140,7 @@ _ARABIC = Words(
     reconnects="مرات إعادة الاتصال",
     nothing="لم يُقَس شيء.",
     figures="الأرقام",
+    figure="الرقم",
     columns={"mean": "المتوسط", "p50": "p50", "p90": "p90", "p95": "p95", "p99": "p99", "max": "الأقصى"},
     note_done="المئينات للطلبات التي أُجيبت كاملة؛ والفجوات لكل الطلبات معًا.",
     note_tpot="يُذكر TPOT حين يخبر الخادم بعدد الرموز في أول نص؛ وطريقة vLLM تعده رمزًا واحدًا.",
