@@ -183,7 +183,7 @@ def _conditions(report: Report, words: Words) -> str:
     plan = {name: value for name, value in msgspec.structs.asdict(report.plan).items() if value not in (None, {})}
     rows = [*plan.items(), *report.subject.params.items(), *msgspec.structs.asdict(report.environment).items()]
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(_plain(value))}</dd></div>" for name, value in rows)
-    asked = "".join(f"<li dir='auto'>{escape(question)}</li>" for question in report.subject.questions[:MOST_ROWS])
+    asked = "".join(f"<li><bdi>{escape(question)}</bdi></li>" for question in report.subject.questions[:MOST_ROWS])
     return (
         f"<h2>{escape(words.conditions)}</h2><dl class='sse-load-list' dir='ltr'>{cells}</dl>"
         f"<details><summary>{escape(words.questions)}</summary><ol>{asked}</ol></details>"
