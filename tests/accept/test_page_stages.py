@@ -123,6 +123,13 @@ def test_a_delay_shows_in_its_own_stage(chromium: Browser, tmp_path: Path) -> No
     print(f"\nmedians, ms; {DELAY_MS:.0f} ms put into ...")
     for where, medians_ms in found.items():
         print(f"{where or 'nothing':>9}", "  ".join(f"{stage} {value:8.2f}" for stage, value in medians_ms.items()))
+    # `source_ms` counts from the question: how long the server and the model take to begin is one number for all deltas
+    # of a run, and another in each run, by 20 ms on a busy machine. It is printed; test_delays.py checks it.
     columns = {**SERVER_STAGES, "network": "network_ms", **OF_PAGE}
     for where, column in columns.items():
-        check(found[""], found[where], column)
+        if where == "source":
+            continue
+        plain, slow = (
+            {name: ms for name, ms in one.items() if name != "source_ms"} for one in (found[""], found[where])
+        )
+        check(plain, slow, column)
