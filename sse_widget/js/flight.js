@@ -8,12 +8,12 @@ import { rounded } from "./protocol/trace.js";
 /** @typedef {Pick<Platform, "setTimeout" | "clearTimeout" | "newKey">} Around */
 
 /** Rows are sent so often: requests cost the page something, and nobody needs them sooner. */
-export const EVERY_MS = 1000;
+export const EVERY_MS = 2000;
 /** After the end of a run, text that is not shown within this of the last that was is not waited for. */
 export const PATIENCE_MS = 1000;
 /** Exchanges of the time when a run begins, and at its end. */
-const FIRST_EXCHANGES = 5;
-const LAST_EXCHANGES = 3;
+const FIRST_EXCHANGES = 4;
+const LAST_EXCHANGES = 1;
 
 /**
  * One reader of one run: it announces itself when the run has an id, sends rows while they come, and says when it was

@@ -85,7 +85,7 @@ class Renderer:
         self.kernel_bytes = 0
         page.on("websocket", self._on_socket)
         self._cdp = page.context.new_cdp_session(page)
-        self._cdp.send("Performance.enable")
+        self._cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
 
     def cost(self) -> Cost:
         """Return the time spent so far."""
