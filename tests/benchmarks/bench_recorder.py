@@ -1,8 +1,8 @@
 """What the flight recorder costs a notebook's renderer: runs that are recorded and runs that are not, in turn.
 
-Cost is the CPU time of the page's main thread from the question until everything is on show and the server has all rows:
-1,600 tokens of Markdown, code, math and Arabic at 200 a second, into one widget in JupyterLab. The kernel reads along in
-both, as it always does.
+Cost is the CPU time of the page's main thread from the question until everything is on show and the server has all
+rows: 1,600 tokens of Markdown, code, math and Arabic at 200 a second, into one widget in JupyterLab. The kernel reads
+along in both, as it always does.
 """
 
 from __future__ import annotations
