@@ -83,6 +83,16 @@ test("a delta is told once the frame with its last character was painted", () =>
   ]);
 });
 
+test("a server that has been up for 200 days is heard", () => {
+  const { spans, timing, delta } = run();
+  const writeNs = 17_280_000_001_000_000;
+  timing(1, 1, writeNs);
+  delta(1, "a", 100);
+  spans.show("a", 110);
+  spans.paint(1, 126);
+  assert.deepEqual(spans.take().at(-1), ["delta", 1, 1, 0, writeNs, 100, 101, 110, 110, 126]);
+});
+
 test("frames that overlap paint what was shown by then, each once", () => {
   const { spans, delta } = run();
   delta(1, "a", 100);

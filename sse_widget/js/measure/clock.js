@@ -6,8 +6,9 @@ export function nsOf(ms) {
 }
 
 /**
- * Estimates the offset of a server's clock as NTP does (RFC 5905, section 8); all times are whole nanoseconds below
- * 2^53, which is 104 days.
+ * Estimates the offset of a server's clock as NTP does (RFC 5905, section 8); all times are whole nanoseconds. From
+ * 2^53 on, which is 104 days, a number holds only every second one, and from 2^54 on every fourth: nothing beside a
+ * round trip.
  *
  * Of an exchange that left at t0 and came back at t3 of our clock, was received at t1 and answered at t2 of the
  * server's: offset ((t1 - t0) + (t2 - t3)) / 2, rounded down, and round trip (t3 - t0) - (t2 - t1). The offset is wrong
