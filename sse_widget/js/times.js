@@ -9,6 +9,8 @@ export const FRESH_MS = 60_000;
 /** Exchanges serve all runs that come soon after them. */
 export class Times {
   clock = new Clock();
+  /** Takes its place once it has an exchange: an old estimate is better than none. */
+  #next = new Clock();
   #now;
   #origin = "";
   #sinceMs = Number.NEGATIVE_INFINITY;
@@ -26,21 +28,29 @@ export class Times {
    * @param {boolean} [more] also when its clock is known already
    */
   async ask(courier, count, more = false) {
+    if (courier.origin !== this.#origin) this.#meet(courier.origin);
     const old = this.#now() - this.#sinceMs > FRESH_MS;
-    if (old || courier.origin !== this.#origin) this.#renew(courier.origin);
-    else if (!more) return;
-    const { clock } = this;
+    if (!old && !more) return;
+    const clock = old ? this.#next : this.clock;
     for (let asked = 0; asked < count; asked++) {
       const exchange = await courier.exchange();
       if (!exchange) return;
       clock.add(...exchange);
+      if (clock === this.#next && clock.offsetNs !== null) this.#renew();
     }
   }
 
-  /** @param {string} origin */
-  #renew(origin) {
-    this.clock = new Clock();
+  /** Another server has another clock. @param {string} origin */
+  #meet(origin) {
     this.#origin = origin;
+    this.clock = new Clock();
+    this.#next = new Clock();
+    this.#sinceMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #renew() {
+    this.clock = this.#next;
+    this.#next = new Clock();
     this.#sinceMs = this.#now();
   }
 }
