@@ -19,8 +19,10 @@ export class Recorder {
   #screen;
   #options;
   #times;
-  /** @type {{question: string, atMs: number} | null} what was asked in this page, until text of it comes */
+  /** @type {{question: string, atMs: number} | null} what was asked in this page, until text of it comes or its end */
   #asked = null;
+  /** What the run that is read began with, of that. @type {{question: string, atMs: number} | null} */
+  #begun = null;
   /** @type {Flight | null} */
   #flight = null;
 
@@ -73,12 +75,15 @@ export class Recorder {
     const told = this.#flight?.closed && !this.#flight.refused;
     if (told && this.#reading.live && connection) this.#fly(null);
     this.#hear((flight) => flight.spans.standing(standing, standing.sinceMs));
+    // The end of the run before may come after the next question.
+    if (this.#reading.over && this.#asked === this.#begun) this.#asked = null;
   }
 
   /** @param {string} question */
   #begin(question) {
     this.#flight?.leave();
-    this.#fly(this.#asked?.question === question ? this.#asked.atMs : null);
+    this.#begun = this.#asked?.question === question ? this.#asked : null;
+    this.#fly(this.#begun?.atMs ?? null);
   }
 
   /** @param {number | null} askedMs */

@@ -35,8 +35,12 @@ function recorded(t, server, { wanted = true, ...options } = {}) {
   );
   reading.listen({ text: () => reading.show(reading.text.length, { atMs: now(), framed: true }) }, signal);
   /** @param {Record<string, unknown>} [body] */
-  const ask = async (body = {}) => {
+  const ask = (body = {}) => {
     reading.ask("hi");
+    return follow(body);
+  };
+  /** Somebody has asked. @param {Record<string, unknown>} [body] */
+  const follow = async (body = {}) => {
     await reading.follow("hi", (place) =>
       openStream(server.chatUrl, {
         body: { q: "hi", model: MODEL, ...body },
@@ -48,7 +52,7 @@ function recorded(t, server, { wanted = true, ...options } = {}) {
     );
     return reading.streamId;
   };
-  return { reading, page, ask };
+  return { reading, page, ask, follow };
 }
 
 /** What the server was told of a run. @param {RealServer} server @param {string} streamId @param {number} [waitS] */
@@ -105,6 +109,27 @@ test("a run that was cut is told with its connections and attempts", async (t) =
   const connections = of(rows, "delta").map((row) => [row[2], row[3]].join());
   assert.deepEqual([...new Set(connections)], ["1,0", "2,1"]);
   assert.ok(of(rows, "state").some(([, , , , state, reason]) => state === "waiting" && reason === "cut"));
+});
+
+test("the time of a question that was refused is not that of an equal one of somebody else", async (t) => {
+  const server = await startServer(t);
+  const { ask, follow, reading } = recorded(t, server);
+  await ask({ model: "none" });
+  assert.equal(reading.standing.state, "error");
+  const [{ asked }] = await told(server, await follow());
+  assert.equal(asked, null);
+});
+
+test("the end of the run before leaves the time of the next question", async (t) => {
+  const server = await startServer(t);
+  const { follow, reading } = recorded(t, server);
+  reading.ask("hi");
+  reading.begin("hi");
+  const atMs = performance.now();
+  reading.ask("hi");
+  reading.settle("", "stopped");
+  const [{ asked }] = await told(server, await follow());
+  assert.ok(asked >= atMs - 0.001, `${asked} ms, ${atMs} ms`);
 });
 
 test("a page that leaves says what it knows in one request that outlives it", async (t) => {
