@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EVERY_MS } from "../../sse_widget/js/flight.js";
 import { openStream } from "../../sse_widget/js/open.js";
 import { Reading } from "../../sse_widget/js/reading.js";
 import { Recorder } from "../../sse_widget/js/recorder.js";
@@ -136,14 +135,18 @@ test("a page that leaves says what it knows in one request that outlives it", as
   const server = await startServer(t);
   /** @type {RequestInit[]} */
   const posts = [];
-  const { ask, page } = recorded(t, server, {
+  const { ask, page, reading } = recorded(t, server, {
     fetch: (/** @type {any} */ url, /** @type {any} */ init) => {
       if (String(url).endsWith("/spans")) posts.push(init);
       return fetch(url, init);
     },
   });
   const asking = ask({ model: "synthetic:tokens=80,rate=40" });
-  await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+  /** @type {PromiseWithResolvers<void>} */
+  const midway = Promise.withResolvers();
+  const text = () => void (reading.text.length > 100 && midway.resolve());
+  reading.listen({ text }, new AbortController().signal);
+  await midway.promise;
   page.dispatchEvent(new Event("pagehide"));
   const streamId = await asking;
   const [{ over, rows }] = await told(server, streamId);
