@@ -133,7 +133,6 @@ test("connections, attempts and heartbeats are counted over a break and over a r
     ["state", 3, 2, 120, "open", ""],
     ["state", 3, 0, 140, "interrupted", "lost"],
     ["state", 4, 0, 200, "connecting", ""],
-    ["delta", 3, 4, 0, null, 210, 211, null, null, null],
     ["delta", 1, 3, 2, null, 130, 131, null, null, null],
     ["delta", 2, 3, 2, null, 131, 132, null, null, null],
   ]);
@@ -145,6 +144,26 @@ test("old text is a snapshot; what nobody can see painted has no such time", () 
   spans.show("all of it", 101);
   spans.paint(spans.shown, null);
   assert.deepEqual(spans.take().slice(2), [["snapshot", 8, 1, 0, null, 100, 101, 101, 101, null]]);
+});
+
+test("text so far that is read again is no delta; what is new after it is one", () => {
+  const { spans, delta, stand } = run();
+  delta(2, "ab", 100);
+  spans.show("ab", 110);
+  spans.paint(1, 126);
+  stand("interrupted", 140);
+  stand("connecting", 200, { connection: 1 });
+  spans.take();
+  delta(2, "", 210);
+  delta(3, "c", 220);
+  spans.show("c", 230);
+  spans.paint(2, 246);
+  stand("done", 250);
+  assert.deepEqual(spans.take(), [
+    ["delta", 3, 2, 0, null, 220, 221, 230, 230, 246],
+    ["state", 2, 0, 250, "done", ""],
+  ]);
+  assert.equal(spans.over, true);
 });
 
 test("text that is forgotten is told as far as it came, and the same deltas again", () => {

@@ -28,7 +28,7 @@ export class Spans {
   #attempt = 0;
   /** @type {import("../protocol/trace.js").Timing | null} */
   #timing = null;
-  /** Came as an event; the text that it brought is heard next. @type {Delta | null} */
+  /** Came as an event; what it brought is heard next, unless that is nothing new, as when it is read again. @type {Delta | null} */
   #heard = null;
   /** @type {Waiting<Delta | null>} null is text that came otherwise */
   #waiting = new Waiting();
@@ -66,7 +66,7 @@ export class Spans {
 
   /** @param {{event: string, data: string, id: string}} event @param {Arrival} arrival */
   event({ event, data, id }, { receivedMs, parsedMs }) {
-    this.#unheard();
+    this.#heard = null;
     if (event === "timing") this.#timing = timingOf(data);
     else if (event === "ping") this.#keep(pingRow(this.#connection, receivedMs));
     else if (event === TEXT) this.#hear(parseEventId(id)?.seq, receivedMs, parsedMs);
@@ -118,7 +118,7 @@ export class Spans {
     if (state === "connecting") this.#connecting(connection);
     if (state === "waiting") this.#tries = attempt ?? this.#tries;
     if (!this.live) {
-      this.#unheard();
+      this.#heard = null;
       this.#numbered = 0;
     }
     const why = String(reason || code || "");
@@ -130,7 +130,7 @@ export class Spans {
 
   /** Nothing more will be shown: what is known of the rest is all. */
   giveUp() {
-    this.#unheard();
+    this.#heard = null;
     this.paint(this.shown, null);
     for (const delta of this.#waiting.drain()) if (delta) this.#complete(delta);
   }
@@ -162,12 +162,6 @@ export class Spans {
       showLastMs: null,
       paintMs: null,
     };
-  }
-
-  /** An event whose text was nothing new, as when it is read again. */
-  #unheard() {
-    if (this.#heard) this.#complete(this.#heard);
-    this.#heard = null;
   }
 
   /** @param {Delta} delta */
