@@ -5,7 +5,7 @@ import { readHead } from "./head.js";
 /** @typedef {import("./transport.js").Transport} Transport */
 /** @typedef {import("./transport.js").Sink} Sink */
 /** @typedef {{url: string, init: RequestInit}} Request */
-/** @typedef {Pick<import("./platform.js").Platform, "fetch" | "wall" | "now">} Network */
+/** @typedef {import("./courier.js").Network & Pick<import("./platform.js").Platform, "wall">} Network */
 
 /**
  * The transport of every SSE server.
