@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -70,9 +71,7 @@ class Run(Measured):
 
     def seen(self, reader: str = "") -> Received:
         """See Measured; while the run goes on, of what is known so far."""
-        tokens = None if self._metadata is None else self._metadata.tokens_used
-        received = self._recorder.received(reader)
-        return msgspec.structs.replace(received, tokens=tokens, first_tokens=self._first_count())
+        return _seen(self._recorder, self._metadata, self._first_count(), reader)
 
     @property
     def state(self) -> TerminalState | None:
@@ -260,14 +259,20 @@ class Run(Measured):
         return self._left or ConnectError("the run was left before its end")
 
     def _answer(self, state: TerminalState) -> Answer:
+        # Not `self.seen`: answers are kept, and none is to keep the tape.
         return Answer(
             self.text,
             state=state,
             stream_id=self.stream_id,
             question=self.question,
-            received=self.seen,
+            received=partial(_seen, self._recorder, self._metadata, self._first_count()),
             metadata=self._metadata,
         )
+
+
+def _seen(recorder: Recorder, metadata: Metadata | None, first_tokens: int | None, reader: str) -> Received:
+    tokens = None if metadata is None else metadata.tokens_used
+    return msgspec.structs.replace(recorder.received(reader), tokens=tokens, first_tokens=first_tokens)
 
 
 async def _recall(client: StreamClient, creating: asyncio.Future[Created]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -131,6 +133,21 @@ def test_a_page_that_is_heard_of_later_is_in_the_next_table(pushed):
     run.page(painted(2), painted(3), painted(4), over=True)
     assert answer.frame().attrs["reader"] == READER
     assert run.widget.frame().attrs["reader"] == READER
+
+
+def test_an_answer_keeps_its_figures_and_not_the_bytes_of_its_run(pushed):
+    one = pushed()
+    one.say(*TEXTS, end="stop")
+    answer = one.run.wait(PATIENCE_S)
+    tape = weakref.ref(one.run._tape)
+    other = Pushed(one.url)
+    one.run = one.widget.follow(Run("And then?", other.stream_id))
+    other.say(end="stop")
+    one.run.wait(PATIENCE_S)
+    other.close()
+    gc.collect()
+    assert tape() is None
+    assert (answer.metrics.deltas, answer.metrics.tokens) == (3, answer.metadata.tokens_used)
 
 
 def test_on_the_loop_of_the_readers_nothing_waits(pushed, monkeypatch):
