@@ -36,7 +36,7 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit
     | `displayed_chars` | the sum of c_i of the deltas with a p_i |
     | `ttft_ms`, `ttfp_ms` | time to first token r_1 - t0, and to first paint p_1 - t0 |
     | `tpot_ms` | time per output token after the first delta, (r_n - r_1) / (tokens - tokens in delta 1) |
-    | `tpot_vllm_ms` | (r_n - r_1) / (tokens - 1) |
+    | `tpot_vllm_ms` | (r_n - r_1) / (tokens - 1); None, as `tpot_ms`, for who came late: delta 1 is a snapshot then |
     | `lag_…` | p_i - r_i: median, 95th percentile, greatest |
     | `tail_ms` | p_n - r_n, what pacing adds to the whole |
     | `ended_ms` | when the end was known, after t0 |
@@ -171,7 +171,7 @@ def _since(from_s: float, at_s: float | None) -> float | None:
 
 def _tpot_ms(received: Received, first_tokens: int | None) -> float | None:
     spans = received.spans
-    if received.tokens is None or first_tokens is None or not spans:
+    if received.tokens is None or first_tokens is None or not spans or spans[0].kind == "snapshot":
         return None
     later = received.tokens - first_tokens
     return 1000.0 * (spans[-1].received_s - spans[0].received_s) / later if later > 0 else None

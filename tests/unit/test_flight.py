@@ -165,6 +165,16 @@ def test_a_page_that_joined_has_the_text_before_it_in_one_piece():
     assert "".join(frame["text"]) == "".join(TEXTS)
 
 
+def test_of_a_page_that_joined_no_time_per_token_can_be_told():
+    snapshot = SnapshotRow(2, 1, 0, server_ns(60.15), page_ms(60.153), page_ms(60.154), None, None, None)
+    flight = msgspec.structs.replace(FLIGHT, tokens=6, first_tokens=1)
+    early, late = page("page-one", row(0), row(1), row(2)), page("joined-1", snapshot, row(1), row(2))
+    whole, joined = (metrics_of(received_of(flight, RunSpans((one,))), segment) for one in (early, late))
+    assert (whole.tpot_ms, whole.tpot_vllm_ms) == pytest.approx((200 / 5, 200 / 5))
+    assert joined.deltas == 3
+    assert (joined.tpot_ms, joined.tpot_vllm_ms) == (None, None), "nobody knows how many tokens the snapshot has"
+
+
 def test_a_page_that_only_had_a_snapshot_does_not_stand_for_the_run_unless_it_is_named():
     late = SnapshotRow(4, 1, 0, server_ns(99.0), page_ms(99.0), page_ms(99.0), page_ms(99.0), page_ms(99.0), None)
     frame = table(page("too-late", late))
