@@ -111,15 +111,19 @@ def measured(plan: Plan, target: Target, questions: tuple[str, ...], tell: Calla
 
 
 def _watched(drive: Drive, future: Future[Driven], tell: Callable[[Progress], None]) -> Driven:
-    while True:
-        try:
-            with suppress(TimeoutError):
-                return future.result(TELL_EVERY_S)
-            if future.done():
-                return future.result()
-            tell(drive.progress)
-        except KeyboardInterrupt:  # it may strike while somebody is told
-            drive.leave()
+    try:
+        while True:
+            try:
+                with suppress(TimeoutError):
+                    return future.result(TELL_EVERY_S)
+                if future.done():
+                    return future.result()
+                tell(drive.progress)
+            except KeyboardInterrupt:  # it may strike while somebody is told
+                drive.leave()
+    except BaseException:  # whoever is told has failed: nobody would ever end the load
+        drive.leave()
+        raise
 
 
 def _report(plan: Plan, target: Target, questions: tuple[str, ...], driven: Driven, created: datetime) -> Report:

@@ -44,21 +44,22 @@ class Bar:
         """Show it."""
         if self._quiet:
             return
-        if self._bar is not None:
-            self._bar.set_postfix_str("warming up" if progress.warming else _beside(progress), refresh=False)
-            reached = progress.elapsed_s if self._by_time else progress.ended
-            self._bar.update(min(reached, self._total or reached) - self._bar.n)
-            self._bar.refresh()
-        elif progress.elapsed_s >= self._next_s:
-            self._next_s = progress.elapsed_s + _LOG_EVERY_S
-            with suppress(OSError, ValueError):  # whoever read it has gone
+        with suppress(OSError, ValueError):  # whoever read it has gone
+            if self._bar is not None:
+                self._bar.set_postfix_str("warming up" if progress.warming else _beside(progress), refresh=False)
+                reached = progress.elapsed_s if self._by_time else progress.ended
+                self._bar.update(min(reached, self._total or reached) - self._bar.n)
+                self._bar.refresh()
+            elif progress.elapsed_s >= self._next_s:
+                self._next_s = progress.elapsed_s + _LOG_EVERY_S
                 self._stream.write(f"{line(progress)}\n")
                 self._stream.flush()
 
     def done(self) -> None:
         """Take it away."""
         if self._bar is not None:
-            self._bar.close()
+            with suppress(OSError, ValueError):
+                self._bar.close()
 
 
 def _beside(progress: Progress) -> str:

@@ -61,12 +61,16 @@ def record(  # noqa: PLR0913 - settings, each by its name
 def watched(recording: Recording, tell: Callable[[Progress], None]) -> Progress:
     """Run a recording on the readers' loop and tell of it on this thread. An interrupt ends it and keeps what came."""
     future = submit(recording.run())
-    while not future.done():
-        try:
-            futures.wait({future}, TELL_EVERY_S)
-            tell(recording.so_far())
-        except KeyboardInterrupt:  # also one that comes while it tells
-            recording.leave()
+    try:
+        while not future.done():
+            try:
+                futures.wait({future}, TELL_EVERY_S)
+                tell(recording.so_far())
+            except KeyboardInterrupt:  # also one that comes while it tells
+                recording.leave()
+    except BaseException:  # whoever is told has failed: nobody would ever end the recording
+        recording.leave()
+        raise
     try:
         progress = future.result()
     except IdleTimeout as error:

@@ -239,6 +239,14 @@ def test_heartbeats_and_states_stand_between_the_deltas():
     assert received.ended_s == pytest.approx(60.6), "when the page knew of it"
 
 
+@pytest.mark.parametrize("state", ["interrupted", "closed"])
+def test_a_page_that_left_off_does_not_end_the_run(state):
+    left = page("page-one", row(0), StateRow(1, 0, page_ms(60.2), state, ""))
+    assert received_of(FLIGHT, RunSpans((left,))).ended_s == 60.4, "when the kernel knew of it"
+    going_on = msgspec.structs.replace(FLIGHT, ended_s=None)
+    assert received_of(going_on, RunSpans((left,))).ended_s is None
+
+
 @pytest.mark.parametrize("lost", ["the kernel's clock", "the page's clock"])
 def test_without_the_offset_of_a_clock_the_kernels_own_times_are_left(lost):
     flight = FLIGHT if "page" in lost else msgspec.structs.replace(FLIGHT, offset_ns=None, error_ns=None)
