@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sse_widget.errors import SSEWidgetError
+from sse_widget.errors import ConnectError, RemoteError, SSEWidgetError, WrongContentType
 from sse_widget.loop import on_loop, submit
 from sse_widget.measure.clock import Clock
 from sse_widget.measure.flight import received_of
@@ -31,6 +31,8 @@ CLOCK_KEPT_S = 30.0
 """Runs of a server that begin within this time share its clock; quartzes drift by some 50 µs a second at worst."""
 
 _MARGIN_S = 0.5
+_UNKNOWN = frozenset({"not_found", "expired"})
+_UNKNOWN_STATUS = frozenset({404, 405, 410})
 
 
 class Recorder:
@@ -88,15 +90,34 @@ class Recorder:
         await self._fetch(client, PAGES_WAIT_S)
 
     async def _fetch(self, client: StreamClient, wait_s: float) -> None:
-        """Ask once. Who cannot be asked, because it is another server or gone, is not asked again."""
+        """Ask once. Who does not answer after the end, or knows of no spans, is not asked again."""
+        ended = self._ending is not None
         try:
             async with asyncio.timeout(PAGES_WAIT_S + _MARGIN_S):
-                self._said = await client.spans(self._stream_id, wait_s=wait_s)
-        except (SSEWidgetError, TimeoutError):
-            self._settled = True
+                said = await client.spans(self._stream_id, wait_s=wait_s)
+        except (SSEWidgetError, TimeoutError) as error:
+            self._settled = self._settled or ended or _in_vain(error)
             return
+        self._said = _fuller(self._said, said)
         readers = self._said.readers
         self._settled = self._ending is not None and bool(readers) and all(reader.over for reader in readers)
+
+
+def _in_vain(error: SSEWidgetError | TimeoutError) -> bool:
+    """Whether it is another server, or one that does not know the run: asking again does not help."""
+    if isinstance(error, ConnectError):
+        return error.status in _UNKNOWN_STATUS
+    return isinstance(error, WrongContentType) or (isinstance(error, RemoteError) and error.code in _UNKNOWN)
+
+
+def _fuller(held: RunSpans, came: RunSpans) -> RunSpans:
+    """Return all pages of both, of each what has more rows: a server may forget, and an answer overtake another."""
+    readers = {page.reader: page for page in held.readers}
+    for page in came.readers:
+        known = readers.get(page.reader)
+        if known is None or (len(page.rows), page.over) >= (len(known.rows), known.over):
+            readers[page.reader] = page
+    return RunSpans(tuple(readers.values()))
 
 
 class _Synchronised:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import threading
 import time
 import weakref
@@ -275,3 +276,49 @@ def test_a_server_that_knows_no_spans_is_asked_once(monkeypatch):
     assert received[0].readers == ()
     assert received[0].kernel_error_s is None
     assert [path.partition("?")[0].rpartition("/")[2] for path in asked] == ["clock", "spans"]
+
+
+def test_a_server_that_was_busy_once_is_asked_again_and_one_that_forgot_takes_nothing_back():
+    """The answers to three questions while the run goes on, and to the last one, which waits for the pages."""
+    rows = [painted(2), painted(3)]
+    page = {"reader": READER, "offset_ns": 0, "error_ns": 0, "asked": None, "over": False, "rows": rows}
+    answers = [
+        (503, b""),
+        (200, json.dumps({"readers": [page]}).encode()),
+        (200, json.dumps({"readers": []}).encode()),
+        (200, json.dumps({"readers": [page | {"rows": rows[:1]}]}).encode()),
+        (200, json.dumps({"readers": [page | {"over": True}]}).encode()),
+    ]
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, body = answers.pop(0) if "/spans" in self.path else (404, b"")
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        known = recorder.Recorder()
+        client = StreamClient(f"http://127.0.0.1:{server.server_address[1]}")
+
+        async def begin():
+            known.begin(client, "0" * 32)
+
+        submit(begin()).result(PATIENCE_S)
+        readers = [known.received().readers for _ in range(4)]
+        held = known._said.readers[0]
+        known.end(0)
+        known.received()
+        server.shutdown()
+        serving.join()
+    assert readers == [(), (READER,), (READER,), (READER,)]
+    assert len(held.rows) == 2
+    assert known._said.readers[0].over
+    assert answers == [], "the one after the end was asked for too"
