@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -22,6 +24,24 @@ from sse_widget.run import Run
 
 READER = "reader-1"
 TEXTS = ["one ", "two ", "three"]
+LEAVING = """
+import asyncio
+import atexit
+import sys
+import sse_widget as sw
+from sse_widget import loop
+from sse_widget.run import Run
+
+# Called after the loop's own, as it comes before: what is left then is reported once it is collected.
+atexit.register(lambda: print(len(asyncio.all_tasks(loop._loop)), "left"))
+url, stream_id = sys.argv[1:]
+run = sw.StreamWidget(url=url).follow(Run("Why?", stream_id))
+loop.submit(run.reach(4)).result()
+print(run.text)
+"""
+"""A process that ends while it reads a run."""
+
+
 BEGAN_S = time.monotonic()
 """A page's clock begins at its load; this one's is the machine's otherwise, which the server's is too."""
 
@@ -182,6 +202,19 @@ def test_the_table_of_a_run_that_goes_on_has_what_is_known(pushed):
     assert rows["paint_s"].notna().tolist() == [True, False]
     run.say(end="stop")
     run.run.wait(PATIENCE_S)
+
+
+def test_leaving_the_process_while_a_run_is_read_is_quiet(pushed):
+    run = pushed()
+    run.say(TEXTS[0])
+    ended = subprocess.run(
+        [sys.executable, "-c", LEAVING, run.url, run.stream_id],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    assert (ended.stdout, ended.stderr) == (f"{TEXTS[0]}\n0 left\n", "")
 
 
 def test_before_the_first_question_there_is_no_table(server_process):
