@@ -51,10 +51,12 @@ class _Run:
         known = self.readers.get(spans.reader)
         held = () if known is None else known.rows
         rows = _encoded(spans, len(held))
+        # A page that cannot tell now, as after a new connection, has told before.
+        clock = spans if known is None or spans.offset_ns is not None else known
         self.readers[spans.reader] = ReaderBook(
             reader=spans.reader,
-            offset_ns=spans.offset_ns,
-            error_ns=spans.error_ns,
+            offset_ns=clock.offset_ns,
+            error_ns=clock.error_ns,
             asked=spans.asked,
             over=spans.over or (known is not None and known.over),
             rows=held + rows,

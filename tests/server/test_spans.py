@@ -66,6 +66,16 @@ async def test_a_batch_that_comes_again_counts_once(place):
     assert reader["over"], "what was over stays so"
 
 
+async def test_a_clock_that_is_known_stays_so(place):
+    await place([ping(0)], offset_ns=-7, error_ns=5)
+    await place([ping(1)], 1)
+    (reader,) = await place.read()
+    assert (reader["offset_ns"], reader["error_ns"], len(reader["rows"])) == (-7, 5, 2)
+    await place(start=2, offset_ns=-8, error_ns=4)
+    (reader,) = await place.read()
+    assert (reader["offset_ns"], reader["error_ns"]) == (-8, 4)
+
+
 async def test_a_hole_is_refused_and_says_what_is_here(place, error_of):
     await place([ping(0)])
     answer = await place([ping(2)], 2)
