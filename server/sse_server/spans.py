@@ -20,7 +20,16 @@ MAX_ROWS = 50_000
 """Rows of one page: more than the longest answer has deltas."""
 
 MAX_BYTES = 64 << 20
-"""Of all rows, as JSON; beyond it the runs whose first page came first are forgotten."""
+"""Of all runs; beyond it the runs whose first page came first are forgotten."""
+
+MAX_RUN_BYTES = 8 << 20
+"""Of one run, so that who may read one cannot have those of others forgotten."""
+
+ROW_BYTES = 150
+"""What a row takes beside its JSON: two objects, and its place in the tuple."""
+
+READER_BYTES = 1000
+"""What a page takes beside its rows."""
 
 
 class ReaderBook(msgspec.Struct, frozen=True):
@@ -47,10 +56,16 @@ class _Run:
         return all(reader.over for reader in self.readers.values())
 
     def add(self, spans: Spans) -> int:
-        """Take the rows that are new; return how many bytes they are."""
+        """Take the rows that are new; return how many bytes they take.
+
+        Raises ServerError, and takes none, when the run then had more than `MAX_RUN_BYTES`.
+        """
         known = self.readers.get(spans.reader)
         held = () if known is None else known.rows
         rows = _encoded(spans, len(held))
+        size = sum(map(len, rows)) + ROW_BYTES * len(rows) + (READER_BYTES if known is None else 0)
+        if self.size + size > MAX_RUN_BYTES:
+            raise ServerError("too_many_spans", limit=len(held))
         # A page that cannot tell now, as after a new connection, has told before.
         clock = spans if known is None or spans.offset_ns is not None else known
         self.readers[spans.reader] = ReaderBook(
@@ -61,7 +76,6 @@ class _Run:
             over=spans.over or (known is not None and known.over),
             rows=held + rows,
         )
-        size = sum(map(len, rows))
         self.size += size
         self.changed.set()
         self.changed = asyncio.Event()
@@ -89,8 +103,8 @@ class SpanBooks:
             raise ServerError("too_many_readers", limit=MAX_READERS)
         if spans.start + len(spans.rows) > MAX_ROWS:
             raise ServerError("too_many_spans", limit=MAX_ROWS)
-        self._runs[stream_id] = run
         self._size += run.add(spans)
+        self._runs[stream_id] = run
         while self._size > MAX_BYTES:
             self.forget(next(iter(self._runs)))
 

@@ -12,6 +12,7 @@ from sse_server import spans as spans_module
 TOKEN = "correct-horse"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 READER = "reader-1"
+ROW_BYTES = spans_module.ROW_BYTES + len('["ping",1,0.0]')
 
 
 def ping(at):
@@ -135,7 +136,7 @@ async def test_rows_and_readers_are_bounded(place, error_of, monkeypatch):
 
 
 async def test_beyond_the_bytes_of_all_the_run_that_came_first_is_forgotten(serve, monkeypatch):
-    monkeypatch.setattr(spans_module, "MAX_BYTES", 3 * len('["ping",1,0.0]'))
+    monkeypatch.setattr(spans_module, "MAX_BYTES", 2 * spans_module.READER_BYTES + 3 * ROW_BYTES)
     served = await serve()
     paths = [f"{RUNS}{await served.start()}/spans" for _ in range(2)]
     for path in (*paths, paths[0], paths[1]):
@@ -145,6 +146,26 @@ async def test_beyond_the_bytes_of_all_the_run_that_came_first_is_forgotten(serv
     first, second = [(await served.client.get(path)).json()["readers"] for path in paths]
     assert first == []
     assert len(second[0]["rows"]) == 2
+
+
+async def test_one_run_is_refused_more_before_others_are_forgotten(serve, error_of, monkeypatch):
+    run_bytes = 2 * spans_module.READER_BYTES + 3 * ROW_BYTES
+    monkeypatch.setattr(spans_module, "MAX_RUN_BYTES", run_bytes)
+    monkeypatch.setattr(spans_module, "MAX_BYTES", 2 * run_bytes)
+    served = await serve()
+    other, path = [f"{RUNS}{await served.start()}/spans" for _ in range(2)]
+    statuses = []
+    for at, reader, start in ((other, READER, 0), (path, READER, 0), (path, "reader-2", 0), (path, READER, 1)):
+        answer = await served.client.post(at, json={"reader": reader, "from": start, "rows": [ping(0)]})
+        statuses.append(answer.status_code)
+    for reader, start, rows in ((READER, 2, 1), ("reader-3", 0, 0)):
+        refused = await served.client.post(path, json={"reader": reader, "from": start, "rows": [ping(0)] * rows})
+        assert error_of(refused)[:2] == (413, "invalid_request")
+    assert statuses == [204] * 4
+    readers = [(await served.client.get(at)).json()["readers"] for at in (other, path)]
+    assert [[len(one["rows"]) for one in of_run] for of_run in readers] == [[1], [2, 1]]
+    over = await served.client.post(path, json={"reader": READER, "from": 2, "rows": [], "over": True})
+    assert over.status_code == 204, "that nothing more comes can still be said"
 
 
 async def test_they_are_forgotten_with_the_run(serve, error_of):
