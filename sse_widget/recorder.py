@@ -19,6 +19,7 @@ from sse_widget.protocol.trace import RunSpans
 
 if TYPE_CHECKING:
     from sse_widget.client import StreamClient
+    from sse_widget.measure.flight import Flight
     from sse_widget.measure.spans import Received
 
 PAGES_WAIT_S = 2.0
@@ -29,6 +30,9 @@ EXCHANGES = 4
 
 CLOCK_KEPT_S = 30.0
 """Runs of a server that begin within this time share its clock; quartzes drift by some 50 µs a second at worst."""
+
+DRIFT = 50e-6
+"""By how much two quartzes run apart at worst, in seconds a second."""
 
 _MARGIN_S = 0.5
 _UNKNOWN = frozenset({"not_found", "expired"})
@@ -45,6 +49,7 @@ class Recorder:
     def __init__(self) -> None:
         self.record = Record()
         self._clock = Clock()
+        self._exchanged_s = 0.0
         self._client: StreamClient | None = None
         self._stream_id = ""
         self._said = RunSpans()
@@ -57,6 +62,7 @@ class Recorder:
         self._client, self._stream_id = client, stream_id
         synchronised = _synchronised(client)
         self._clock, self._exchanging = synchronised.clock, synchronised.exchanging
+        self._exchanged_s = synchronised.began_s
 
     def end(self, wire_bytes: int) -> None:
         """The run was read to its end."""
@@ -70,10 +76,17 @@ class Recorder:
         After the end of the run it waits for the last rows of its pages, for 2 seconds from that end at most.
         """
         self._ask()
-        flight = msgspec.structs.replace(
-            self.record.flight(), offset_ns=self._clock.offset_ns, error_ns=self._clock.error_ns
-        )
+        flight = self.record.flight()
+        flight = msgspec.structs.replace(flight, offset_ns=self._clock.offset_ns, error_ns=self._error_ns(flight))
         return received_of(flight, self._said, reader)
+
+    def _error_ns(self, flight: Flight) -> int | None:
+        """Return the error of the exchange, and what clocks may have drifted between it and the ends of the run."""
+        if self._clock.error_ns is None:
+            return None
+        last_s = flight.ended_s or (flight.arrivals[-1].kernel_s if flight.arrivals else flight.asked_s)
+        apart_s = max(abs(at_s - self._exchanged_s) for at_s in (flight.asked_s, last_s))
+        return self._clock.error_ns + round(1e9 * DRIFT * apart_s)
 
     def _ask(self) -> None:
         if self._settled or self._client is None or on_loop():

@@ -93,7 +93,8 @@ def frame_of(received: Received) -> Frame:
     `frame.attrs` has `reader`, the page whose times these are (None: they are the kernel's, which displays nothing),
     `readers`, all pages of which something is known, `asked_by`, whose time of the question it is, "page" or "kernel",
     and by how much times may be wrong against the server's: those of the page by `clock_error_ms`, those of the kernel
-    by `kernel_error_ms` (None: unknown).
+    by `kernel_error_ms` (None: unknown). Clocks drift after they were compared, some 50 µs a second at worst: the
+    kernel's error has that in it, the page's does not, as it does not say when it asked for the time.
     """
     try:
         import pandas as pd  # noqa: PLC0415 - an optional extra, and slow to load

@@ -92,7 +92,8 @@ Row = DeltaRow | SnapshotRow | PingRow | StateRow
 class Spans(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The next rows of one page, as it posts them; `start` (on the wire `from`) is the index of the first one.
 
-    `offset_ns` is what to add to the page's time for the server's, wrong by `error_ns` at most; None while unknown.
+    `offset_ns` is what to add to the page's time for the server's, wrong by `error_ns` at most when it was
+    estimated: how far the clocks drift from then on is not in it. None while unknown.
     `asked` is when the page asked, None where somebody else did. `over`: no more rows will come.
     """
 

@@ -260,18 +260,22 @@ def test_runs_that_follow_each_other_share_the_servers_clock(pushed, monkeypatch
         await read_clock(client, clock)
 
     monkeypatch.setattr(StreamClient, "read_clock", counted)
-    errors_ms = []
+    errors_ms, ends_s = [], []
     run = pushed()
     for _ in range(2):
         run.say(*TEXTS, end="stop")
-        errors_ms.append(run.run.wait(PATIENCE_S).frame().attrs["kernel_error_ms"])
+        received = run.run.wait(PATIENCE_S).received
+        errors_ms.append(1000 * received.kernel_error_s)
+        ends_s.append(received.ended_s)
         run.close()
         run = Pushed(run.url)
     run.say(end="stop")
     run.run.wait(PATIENCE_S)
     run.close()
     assert len(exchanges) == recorder.EXCHANGES
-    assert errors_ms[0] == errors_ms[1] > 0
+    assert errors_ms[0] > 0
+    drift_ms = 1000 * recorder.DRIFT * (ends_s[1] - ends_s[0])
+    assert errors_ms[1] - errors_ms[0] == pytest.approx(drift_ms, abs=1e-5), "what the clocks drift apart meanwhile"
     monkeypatch.setattr(recorder, "CLOCK_KEPT_S", -1.0)
     late = Pushed(run.url)
     late.say(end="stop")
