@@ -113,7 +113,7 @@ class StreamWidget(KnobTraits, anywidget.AnyWidget):
         Raises InvalidPlan at once for a fault plan that can be none.
 
             plan = {"seed": 1, "steps": [{"attempt": 1, "kind": "cut", "event": 3, "where": "character"}]}
-            answer = await w.ask("What survives a cut inside a letter?", fault=plan)
+            answer = await w.ask("ما الذي ينجو من قطع داخل حرف؟", fault=plan)  # letters of several bytes
         """
         run = Run(question, fault=fault_text(params.pop("fault", self.fault)))
         if self.model:
