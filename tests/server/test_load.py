@@ -65,6 +65,19 @@ async def test_open_arrivals_fall_on_a_real_server(serve):
     assert {"ttft_due_ms", "total_due_ms", "late_ms"} <= set(report.summary.spreads)
 
 
+async def test_a_load_ends_when_whoever_is_told_fails(serve):
+    served = await serve()
+
+    def broken(progress):
+        if not progress.warming and served.server.services.counters.connections == 2:
+            raise RuntimeError("who was told has gone")
+
+    endless = "synthetic:tokens=100000,rate=20"
+    with pytest.raises(RuntimeError, match="has gone"):
+        await bench(served.url, requests=50, concurrency=2, model=endless, tell=broken)
+    await served.until_idle()
+
+
 async def test_what_fails_is_counted_by_its_code(serve, gated):
     class Failing:
         """Answers, fails, says nothing for longer than it may, in turn."""
@@ -87,7 +100,7 @@ async def test_what_fails_is_counted_by_its_code(serve, gated):
             pass
 
     served = await serve(sources={"failing": Failing()})
-    report = await bench(served.url, requests=9, concurrency=1, model="failing", timeout_s=0.5)
+    report = await bench(served.url, requests=9, concurrency=9, model="failing", timeout_s=4.0)
     summary = report.summary
     assert (summary.done, summary.errors) == (3, {"upstream_error": 3, "timeout": 3})
     assert {sample.state for sample in report.samples} == {"done", "error", "interrupted"}

@@ -10,6 +10,7 @@ import pty
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -18,6 +19,7 @@ import sse_widget as sw
 from rig.providers import TEXT, chat_completions
 from rig.serving import PATIENCE_S
 from sse_widget.errors import CassetteError, ConnectError, IdleTimeout, RemoteError, WrongContentType
+from sse_widget.recording import watched
 from sse_widget.recording.recording import Recording
 from sse_widget.recording.request import Order
 
@@ -145,6 +147,18 @@ async def test_whoever_leaves_keeps_what_came(tmp_path):
     killed = sw.Cassette.load(path)
     assert (killed.reads, killed.end, killed.whole) == (cassette.reads, None, False)
     assert "not whole" in repr(killed)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit])
+async def test_a_recording_ends_when_whoever_is_told_fails(tmp_path, error):
+    def broken(_progress):
+        raise error
+
+    async with Raw(HEAD, [b": endless\n\n"], ends=False) as server:
+        recording = Recording(Order(url=server.url), tmp_path / "run.ssecast")
+        with ThreadPoolExecutor(1) as pool, pytest.raises(error):
+            await asyncio.wrap_future(pool.submit(watched, recording, broken))
+    assert recording.was_left
 
 
 async def test_the_limit_ends_an_endless_stream_and_a_silent_server(tmp_path):

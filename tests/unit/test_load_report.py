@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -12,7 +14,9 @@ import pytest
 from sse_widget.errors import ConnectError
 from sse_widget.load import planned
 from sse_widget.load.advice import advised
+from sse_widget.load.drive import Progress
 from sse_widget.load.plan import Plan, keeps
+from sse_widget.load.progress import Bar
 from sse_widget.load.questions import QUESTIONS, questions_of
 from sse_widget.load.reading import Reading
 from sse_widget.load.report import Report, Subject, environment
@@ -119,6 +123,27 @@ def test_settings_that_are_not_given_have_sensible_values():
     assert planned(requests=None, rate=None) == Plan(requests=20)
     assert planned(rate=2.0) == Plan(arrivals="poisson", rate=2.0, requests=20)
     assert planned(duration_s=3.0).requests > 1000
+
+
+class Terminal(io.StringIO):
+    gone = False
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        if self.gone:
+            raise BrokenPipeError(errno.EPIPE, "gone")
+        return super().write(text)
+
+
+def test_a_bar_whose_terminal_has_gone_is_no_error():
+    stream = Terminal()
+    bar = Bar(Plan(requests=5), stream)
+    assert "0/5" in stream.getvalue()
+    stream.gone = True
+    bar.tell(Progress(ended=3))
+    bar.done()
 
 
 def test_a_report_is_read_again_as_it_was_written(tmp_path):
