@@ -73,24 +73,26 @@ def recommend(
     >>> sw.recommend(df, {"text_lag_p95_ms": 1, "pause_ms": 10}).knobs
     {'chunk_tokens': 1, 'max_lag_ms': 400}
 
-    `weights` say which figures matter and how much; smaller is better, or greater where the weight is negative (such
-    as -1000 for displayed_qoe). They are rates of exchange: with 1 and 3, three milliseconds of the first are worth one
-    of the second. Unless told, these are `text_lag_p95_ms`, how late text is (from the model to the eye, so that both
-    large chunks and slow typing count), and `pause_ms`, how long it stands still: `measure.sweep.gauge.Gauge` has the
-    formulas. The least weighted sum always lies on the front.
+    `weights` say which figures matter and how much; smaller is better, or greater where the weight is negative (such as
+    -1000 for displayed_qoe); one of weight 0 does not matter. They are rates of exchange: with 1 and 3, three
+    milliseconds of the first are worth one of the second. Unless told, these are `text_lag_p95_ms`, how late text is
+    (from the model to the eye, so that both large chunks and slow typing count), and `pause_ms`, how long it stands
+    still: `measure.sweep.gauge.Gauge` has the formulas. The least weighted sum always lies on the front.
 
     `knobs` are the columns to choose among, those of chunker and typewriter unless told. Every combination is judged by
     its mean over all else that was swept: streams, seeds, networks, faults. Runs that did not end in done do not
     count, because what was never shown was never late; a combination without any that did is left out.
 
-    Raises ValueError where a weighted figure, or every knob, is missing, or nothing is left to choose from.
+    Raises ValueError where a weighted figure, or every knob, is missing, all weights are 0, or nothing is left to
+    choose from.
     """
     chosen = [name for name in KNOBS if name in df.columns] if knobs is None else list(knobs)
     for name in [*weights, *chosen]:
         if name not in df.columns:
             raise ValueError(f"the table has no column {name!r}; it has {', '.join(df.columns)}")
-    if not chosen or not weights:
-        raise ValueError("there is nothing to choose: sweep a knob, such as chunk_tokens, and weigh a figure")
+    weights = _weighing(weights)
+    if not chosen:
+        raise ValueError("there is nothing to choose: sweep a knob, such as chunk_tokens")
     done = df[df["state"] == "done"] if "state" in df.columns else df
     front = pareto_front(_means(done, chosen, weights), weights)
     if front.empty:
@@ -111,12 +113,22 @@ def recommend(
 def pareto_front(df: Frame, weights: Mapping[str, float] = WEIGHTS) -> Frame:
     """Return the rows of a table that are on the Pareto front of the weighted figures, with their `score`.
 
-    Smaller is better where a weight is positive, greater where it is negative; they are in the order of the first.
+    Smaller is better where a weight is positive, greater where it is negative, and a figure of weight 0 does not
+    matter; they are in the order of the first. Raises ValueError where no weight is other than 0.
     """
+    weights = _weighing(weights)
     signed = [[(value if weights[name] > 0 else -value) for value in df[name].astype(float)] for name in weights]
     rows = df.iloc[front_of(list(zip(*signed, strict=True)))].reset_index(drop=True)
     scores = [score_of({name: float(row[name]) for name in weights}, weights) for _, row in rows.iterrows()]
     return rows.assign(score=scores)
+
+
+def _weighing(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return the weights that weigh anything."""
+    weighing = {name: weight for name, weight in weights.items() if weight}
+    if not weighing:
+        raise ValueError("there is nothing to choose by: weigh a figure, other than by 0")
+    return weighing
 
 
 def _means(df: Frame, knobs: Sequence[str], weights: Mapping[str, float]) -> Frame:

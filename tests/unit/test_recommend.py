@@ -117,6 +117,15 @@ def test_a_figure_of_which_more_is_better_has_a_weight_below_0() -> None:
     assert found.knobs == {"chunk_tokens": 12}
 
 
+def test_a_figure_of_weight_0_does_not_matter() -> None:
+    found = sw.recommend(TRADE, {"text_lag_p95_ms": 1, "pause_ms": 0})
+    assert (found.knobs, found.weights) == ({"chunk_tokens": 1}, {"text_lag_p95_ms": 1.0})
+    assert found.front["chunk_tokens"].tolist() == [1]
+    assert pareto_front(TRADE, {"text_lag_p95_ms": 1, "pause_ms": 0})["chunk_tokens"].tolist() == [1]
+    with pytest.raises(ValueError, match="other than by 0"):
+        sw.recommend(TRADE, {"pause_ms": 0})
+
+
 def test_knobs_must_serve_all_streams_and_networks() -> None:
     fast = TRADE.assign(stream="two", latency_ms=100, text_lag_p95_ms=TRADE["text_lag_p95_ms"] * 3)
     found = sw.recommend(pd.concat([TRADE.assign(latency_ms=10), fast]))
