@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.patches import Rectangle
 
 from sse_widget.plots.picture import Picture, picture
-from sse_widget.plots.rows import number
+from sse_widget.plots.rows import done_of, number
 from sse_widget.plots.theme import contrast
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def heatmap(  # noqa: PLR0913 - what is drawn, and how; all but the first four b
     """Draw the mean of column `value` for each pair of values of the columns `x` and `y`.
 
     `df` is a sweep's table, one row a run; streams, seeds and other parameters go into the mean. The cell that is
-    `best` ("least" or "most") has a frame; a pair without runs is left out. The colours (cividis: Nuñez, Anderton and
-    Renslow 2018, doi:10.1371/journal.pone.0199239) are one scale for every kind of colour vision, logarithmic where
-    the most is more than 20 times the least; up to 14 cells a side also have their number. Raises ValueError where
-    there is no such column or nothing to draw.
+    `best` ("least" or "most") has a frame; a pair without runs is left out, and so are runs that did not end in done.
+    The colours (cividis: Nuñez, Anderton and Renslow 2018, doi:10.1371/journal.pone.0199239) are one scale for every
+    kind of colour vision, logarithmic where the most is more than 20 times the least; up to 14 cells a side also have
+    their number. Raises ValueError where there is no such column or nothing to draw.
 
     >>> import pandas as pd
     >>> df = pd.DataFrame({"chunk_tokens": [1, 1, 6, 6], "delay_ms": [0, 50, 0, 50], "lag_p95_ms": [90, 120, 300, 310]})
@@ -43,7 +43,8 @@ def heatmap(  # noqa: PLR0913 - what is drawn, and how; all but the first four b
     missing = [name for name in (x, y, value) if name not in df]
     if missing:
         raise ValueError(f"the table has no column {', '.join(missing)}; there are {', '.join(map(str, df.columns))}")
-    cells = df.groupby([y, x], observed=True)[value].mean().unstack().sort_index(axis=0).sort_index(axis=1)
+    done, left_out = done_of(df)
+    cells = done.groupby([y, x], observed=True)[value].mean().unstack().sort_index(axis=0).sort_index(axis=1)
     known: dict[tuple[Any, Any], float] = {
         (column, row): float(at) for column in cells for row, at in cells[column].dropna().items()
     }
@@ -71,7 +72,7 @@ def heatmap(  # noqa: PLR0913 - what is drawn, and how; all but the first four b
         return (
             f"{len(cells.columns)} by {len(cells)} cells, "
             f"from {number(min(known.values()))} to {number(max(known.values()))}; "
-            f"{best} {number(known[place])} at {x} {_said(place[0])}, {y} {_said(place[1])}."
+            f"{best} {number(known[place])} at {x} {_said(place[0])}, {y} {_said(place[1])}.{left_out}"
         )
 
     width = min(10.0, 2.6 + 0.75 * len(cells.columns))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from matplotlib.lines import Line2D
 
+from sse_widget.measure.pareto import front_of
 from sse_widget.pacing.chunker import Knobs
 from sse_widget.pacing.pace import PacerOptions
 from sse_widget.plots.picture import Picture, picture
-from sse_widget.plots.rows import number
+from sse_widget.plots.rows import done_of, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +50,8 @@ def pareto(  # noqa: PLR0913 - what is drawn, and how; all but the table by name
     `df` is a sweep's table, one row a run. A setting is a combination of the columns `by`, unless told otherwise of all
     knobs of chunker and typewriter that the table has several values of; its point is the mean over its runs (streams,
     seeds). Settings on the front have letters, up to 12 of them, which the key below explains. `recommended` (values by
-    parameter, or what `sw.recommend` returns) has a star. Raises ValueError where there is no such column, no setting,
-    or none that is recommended.
+    parameter, or what `sw.recommend` returns) has a star. Runs that did not end in done are left out. Raises ValueError
+    where there is no such column, no setting, or none that is recommended.
 
     >>> import pandas as pd
     >>> df = pd.DataFrame({"chunk_ms": [1, 3, 6], "text_lag_p95_ms": [80, 90, 200], "pause_ms": [60, 30, 45]})
@@ -65,7 +66,8 @@ def pareto(  # noqa: PLR0913 - what is drawn, and how; all but the table by name
             f"the table lacks {', '.join(missing) or 'a knob with several values'}; "
             f"it has {', '.join(map(str, df.columns))}"
         )
-    means = df.groupby(names, observed=True)[[lag, smoothness]].mean().dropna().reset_index()
+    done, left_out = done_of(df)
+    means = done.groupby(names, observed=True)[[lag, smoothness]].mean().dropna().reset_index()
     settings = [dict(zip(names, values, strict=True)) for values in means[names].itertuples(index=False)]
     points = [(float(one), float(other)) for one, other in zip(means[lag], means[smoothness], strict=True)]
     if not points:
@@ -100,21 +102,9 @@ def pareto(  # noqa: PLR0913 - what is drawn, and how; all but the table by name
         blank = [Line2D([], [], linestyle="none") for _ in key]
         figure.legend(blank, key, loc="outside lower left", ncols=1, handlelength=0, handletextpad=0)
         said = "" if star is None else f"\nRecommended: {_said(settings[star])}."
-        return f"{len(points)} settings, {len(front)} of them on the front: {', '.join(key)}.{said}"
+        return f"{len(points)} settings, {len(front)} of them on the front: {', '.join(key)}.{left_out}{said}"
 
     return picture(paint, theme, title, height=4.2)
-
-
-def front_of(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Return the places of the points that no other one beats, by their first number; less is better in both.
-
-    A point is beaten by one that is less in one number and not more in the other. Of equal points all stay.
-    """
-    found: list[int] = []
-    for at in sorted(range(len(points)), key=points.__getitem__):
-        if not found or points[at][1] < points[found[-1]][1] or points[at] == points[found[-1]]:
-            found.append(at)
-    return found
 
 
 def _front(axes: Axes, points: Sequence[tuple[float, float]], colours: Theme) -> None:

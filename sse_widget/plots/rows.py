@@ -19,6 +19,18 @@ def deltas_of(frame: Frame) -> Frame:
     return frame[frame["kind"].isin(_TEXT)] if "kind" in frame else frame
 
 
+def done_of(table: Frame) -> tuple[Frame, str]:
+    """Return the runs of a sweep that ended in done, and what is to be said of the others; all where no state is told.
+
+    What was never shown was never late: means over runs that failed would make their settings look better.
+    """
+    if "state" not in table:
+        return table, ""
+    done = table[table["state"] == "done"]
+    failed = len(table) - len(done)
+    return done, f" {failed} runs that did not end in done were left out." if failed else ""
+
+
 def known(frame: Frame, column: str) -> list[float]:
     """Return the known values of a column; none where the frame has no such column."""
     if column not in frame:

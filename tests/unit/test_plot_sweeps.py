@@ -11,8 +11,9 @@ import pytest
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
+from sse_widget.measure.pareto import front_of
 from sse_widget.plots.heatmap import heatmap
-from sse_widget.plots.pareto import front_of, pareto
+from sse_widget.plots.pareto import pareto
 from sse_widget.plots.theme import contrast
 
 SWEEP = pd.DataFrame(
@@ -108,6 +109,17 @@ def test_points_are_means_and_the_front_joins_the_unbeaten():
     points = [tuple(point) for point in means.to_numpy().tolist()]
     assert lines["6 settings"] == points
     assert lines["front: none is better in both"] == [points[at] for at in front_of(points)]
+
+
+def test_runs_that_did_not_end_well_are_in_no_mean_and_told_of():
+    failed = SWEEP.assign(state="interrupted", text_lag_p95_ms=0.0, pause_ms=0.0)
+    both = pd.concat([SWEEP.assign(state="done"), failed.head(5)])
+    for draw in (pareto, lambda df: heatmap(df, "chunk_tokens", "max_lag_ms", "text_lag_p95_ms")):
+        told = draw(both).description
+        assert " 5 runs that did not end in done were left out." in told
+        assert told.replace(" 5 runs that did not end in done were left out.", "") == draw(SWEEP).description
+        with pytest.raises(ValueError, match=r"no setting|needs numbers"):
+            draw(failed)
 
 
 def test_the_key_names_the_settings_of_the_front():
