@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sse_widget.load.drive import Driven, Progress
 
 TELL_EVERY_S = 0.2
+OPEN_AT_A_RATE = 1000
+"""How many may be open at once where requests begin at a rate: few would turn it into a closed loop."""
 
 
 def bench(  # noqa: PLR0913 - settings, each by its name
@@ -33,7 +35,7 @@ def bench(  # noqa: PLR0913 - settings, each by its name
     *,
     requests: int | None = None,
     duration_s: float | None = None,
-    concurrency: int = 4,
+    concurrency: int | None = None,
     rate: float | None = None,
     arrivals: Arrivals | None = None,
     warmup: int = 0,
@@ -50,9 +52,9 @@ def bench(  # noqa: PLR0913 - settings, each by its name
     """Put a load on a server of ours or one of OpenAI's form, and return what its readers saw.
 
     `url` is the base of our server, or of one of OpenAI's form (ending in `/v1` or `/chat/completions`). Without `rate`
-    so many streams as `concurrency` are open all the time; with it, so many requests a second begin as a Poisson
-    process (or `arrivals="constant"`), with at most `concurrency` open: `load.plan.Plan` describes each setting. It
-    ends after `requests` (default: 20 without a duration) or `duration_s`. The questions `q` are asked in turn, with
+    so many streams as `concurrency` (4) are open all the time; with it, so many requests a second begin as a Poisson
+    process (or `arrivals="constant"`), with at most `concurrency` (1000) open: `load.plan.Plan` describes each setting.
+    It ends after `requests` (default: 20 without a duration) or `duration_s`. The questions `q` are asked in turn, with
     `model` and `params` (max_tokens, temperature, chunk_tokens ...). `token` goes as a bearer token and is not kept.
 
     One question is asked first and left at its first text, to see that there are answers. An interrupt ends the load
@@ -93,6 +95,8 @@ def planned(**settings: Any) -> Plan:
     given = {name: value for name, value in settings.items() if value is not None}
     if "rate" in given:
         given.setdefault("arrivals", "poisson")
+    if given.get("arrivals", "closed") != "closed":
+        given.setdefault("concurrency", OPEN_AT_A_RATE)
     if "duration_s" not in given:
         given.setdefault("requests", 20)
     return Plan(**given)

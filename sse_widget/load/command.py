@@ -93,11 +93,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    default = None if options.rate is None else 1000
     return planned(
         requests=options.requests,
         duration_s=options.duration_s,
-        concurrency=options.concurrency or default,
+        concurrency=options.concurrency,
         rate=options.rate,
         arrivals=options.arrivals,
         warmup=options.warmup,

@@ -57,7 +57,8 @@ async def test_twenty_streams_at_once_each_whole_and_nothing_is_left_open(serve)
 
 async def test_open_arrivals_fall_on_a_real_server(serve):
     served = await serve()
-    report = await bench(served.url, requests=30, rate=60.0, concurrency=30, model=MODEL, slo={"ttft_ms": 60_000.0})
+    report = await bench(served.url, requests=30, rate=60.0, model=MODEL, slo={"ttft_ms": 60_000.0})
+    assert report.plan.concurrency == 1000
     assert (report.summary.done, report.summary.good) == (30, 30)
     planned = [sample.planned_s for sample in report.samples]
     assert None not in planned
@@ -267,6 +268,8 @@ async def test_the_command_says_what_is_wrong(serve, tmp_path, command, monkeypa
         (["http://127.0.0.1:1"], EXIT_UNREACHED, "is the server running"),
         (["127.0.0.1:8765"], EXIT_USAGE, "http://"),
         ([served.url, "--rate", "0"], EXIT_USAGE, "above 0"),
+        ([served.url, "-c", "0"], EXIT_USAGE, "concurrency"),
+        ([served.url, "-c", "0", "--rate", "2"], EXIT_USAGE, "concurrency"),
         ([served.url, "--slo", "ttft=3"], EXIT_USAGE, "ttft_ms"),
         ([served.url, "--param", "x"], EXIT_USAGE, "NAME=VALUE"),
         ([served.url, "--key-env", "NOT_SET"], EXIT_USAGE, "NOT_SET"),

@@ -121,7 +121,10 @@ def test_a_plan_that_cannot_be_is_refused(settings):
 
 def test_settings_that_are_not_given_have_sensible_values():
     assert planned(requests=None, rate=None) == Plan(requests=20)
-    assert planned(rate=2.0) == Plan(arrivals="poisson", rate=2.0, requests=20)
+    assert planned(rate=2.0) == Plan(arrivals="poisson", rate=2.0, requests=20, concurrency=1000)
+    assert planned(rate=2.0, concurrency=4).concurrency == 4
+    with pytest.raises(ValueError, match="concurrency must be"):
+        planned(concurrency=0)
     assert planned(duration_s=3.0).requests > 1000
 
 
