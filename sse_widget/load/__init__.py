@@ -145,6 +145,7 @@ def _report(plan: Plan, target: Target, questions: tuple[str, ...], driven: Driv
             elapsed_s=driven.elapsed_s,
             peak_open=driven.peak_open,
             left=driven.left,
+            unsent=driven.unsent,
             lags_ms=driven.lags_ms,
         ),
         interrupted=driven.interrupted,

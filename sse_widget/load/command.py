@@ -26,7 +26,8 @@ URL is the base of a server of ours, or of one of OpenAI's form (…/v1). Withou
 are open all the time (a closed loop); with it, so many requests a second begin, whether others have ended or not (open
 arrivals, Poisson by default), with at most --concurrency open. What is due while so many are open begins late, and its
 wait counts: TTFT and whole text are also given from when the request was due, so that slow answers cannot hide behind
-questions that were never asked in time (coordinated omission).
+questions that were never asked in time (coordinated omission). What still waits when the duration is over is not sent,
+and counted.
 
 One question is asked first, and left at its first text. Then --warmup requests, which are not counted. Ctrl+C ends
 the load and keeps what was measured. A limit such as --slo ttft_ms=500 counts the requests that keep it (goodput);
@@ -110,7 +111,7 @@ def _status(report: Report, *, strict: bool) -> int:
     summary = report.summary
     if report.interrupted:
         return EXIT_INTERRUPTED
-    missed = strict and summary.good is not None and summary.good < summary.requests
+    missed = strict and summary.good is not None and summary.good < summary.requests + summary.unsent
     return EXIT_FAILED if summary.failed or missed else EXIT_OK
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -41,7 +42,8 @@ class Driven(msgspec.Struct, frozen=True):
 
     `gaps_ms` are those between deliveries of all answers, a fair sample of them beyond 100,000. `lags_ms` is how late
     this process was for a timer every 50 ms: what it measures cannot be more exact than that. `left` requests were open
-    when the load was left, and are in no figure.
+    when the load was left, and are in no figure. `unsent` were due while as many were open as may be, and still were
+    when the duration was over.
     """
 
     samples: tuple[Sample, ...]
@@ -50,6 +52,7 @@ class Driven(msgspec.Struct, frozen=True):
     elapsed_s: float
     peak_open: int
     left: int
+    unsent: int
     interrupted: bool
 
 
@@ -62,10 +65,13 @@ class Drive:
         self._plan = plan
         self._target = target
         self._questions = questions
-        self._random = random.Random(plan.seed)  # noqa: S311 - repeatable arrivals, no secret
+        # Arrivals are drawn while answers come: they are repeatable only if nothing else draws from theirs.
+        self._arrivals = random.Random(plan.seed)  # noqa: S311 - no secret
+        kept = random.Random(plan.seed + 1)  # noqa: S311 - no secret
         self._samples: list[Sample] = []
-        self._gaps = Reservoir(KEPT_GAPS, self._random.random)
-        self._lags = Reservoir(KEPT_GAPS, self._random.random)
+        self._unsent = 0
+        self._gaps = Reservoir(KEPT_GAPS, kept.random)
+        self._lags = Reservoir(KEPT_GAPS, kept.random)
         self._open = self._peak_open = self._left_open = 0
         self._began_s: float | None = None
         self._left: Future[None] = Future()
@@ -102,6 +108,7 @@ class Drive:
             elapsed_s=self.progress.elapsed_s,
             peak_open=self._peak_open,
             left=self._left_open,
+            unsent=self._unsent,
             interrupted=self.interrupted,
         )
 
@@ -117,19 +124,21 @@ class Drive:
     def _due(self) -> Iterator[float | None]:
         """Yield when each request is due, in seconds after the beginning; None for at once, while there is time."""
         plan = self._plan
-        limit_s = float("inf") if plan.duration_s is None else plan.duration_s
         if plan.arrivals == "closed":
             for _ in range(plan.requests):
-                if self._elapsed_s() >= limit_s:
+                if self._over():
                     return
                 yield None
             return
         rate = plan.rate or 0.0
-        arrivals = constant(rate) if plan.arrivals == "constant" else poisson(rate, self._random.random)
+        arrivals = constant(rate) if plan.arrivals == "constant" else poisson(rate, self._arrivals.random)
         for _, due_s in zip(range(plan.requests), arrivals, strict=False):
-            if due_s >= limit_s:
+            if due_s >= (plan.duration_s or math.inf):
                 return
             yield due_s
+
+    def _over(self) -> bool:
+        return self._plan.duration_s is not None and self._elapsed_s() >= self._plan.duration_s
 
     async def _work(self, due: Iterator[float | None], *, counted: bool) -> None:
         """Have so many workers take one request after the other; who finds none that is due waits for it."""
@@ -143,6 +152,9 @@ class Drive:
         for number, due_s in numbered:
             if due_s is not None:
                 await asyncio.sleep(due_s - self._elapsed_s())
+                if self._over():
+                    self._unsent += 1
+                    continue
             await self._ask(number, due_s, counted=counted)
 
     async def _ask(self, number: int, due_s: float | None, *, counted: bool) -> None:

@@ -84,6 +84,7 @@ def _tiles(report: Report, words: Words) -> str:
         (f"{_number(ttft.p50)} / {_number(ttft.p95)}" if ttft else "–", words.ttft),
         (_number(summary.goodput_per_s), words.goodput) if summary.good is not None else ("", ""),
         (str(summary.reconnects), words.reconnects) if summary.reconnects else ("", ""),
+        (str(summary.unsent), words.unsent) if summary.unsent else ("", ""),
     ]
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd dir='ltr'>{escape(value)}</dd></div>" for value, name in tiles if name

@@ -30,8 +30,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     are open begins late, and its wait counts, because latency is also counted from the time it was due (else the
     slowest answers would keep questions away and make the load look better: coordinated omission).
 
-    It is over after `requests`, or when `duration_s` seconds have begun no more of them; whichever comes first. Before
-    it, `warmup` requests, as many at a time as `concurrency`, are asked and not counted. One that takes longer than
+    It is over after `requests`, or after `duration_s` seconds, in which requests begin: what is due and still waits for
+    others to end is not sent then, and counted (`unsent`). Answers that have begun are read to their end. Before it,
+    `warmup` requests, as many at a time as `concurrency`, are asked and not counted. One that takes longer than
     `timeout_s` is left and failed. `slo` names figures of `measure.metrics` and their limits: at most, and for rates
     and quality of experience at least.
     """

@@ -49,6 +49,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     |---|---|
     | `requests`, `done`, `failed` | that ended; whose answer came whole; the others |
     | `left` | that were open when the load was interrupted: in no other figure |
+    | `unsent` | that were due, and waited for others to end until the duration was over: in no other figure |
     | `errors`, `reconnects` | failed requests by their code; connections beyond the first of a request |
     | `elapsed_s`, `peak_open` | how long the load was on; how many were open at once |
     | `requests_per_s`, `tokens_per_s`, `chars_per_s` | of whole answers, over `elapsed_s`; None if not told |
@@ -69,6 +70,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     done: int
     failed: int
     left: int
+    unsent: int = 0
     errors: dict[str, int]
     reconnects: int
     elapsed_s: float
@@ -90,6 +92,7 @@ def summary_of(  # noqa: PLR0913 - what was seen, each by its name
     elapsed_s: float,
     peak_open: int = 0,
     left: int = 0,
+    unsent: int = 0,
     lags_ms: Sequence[float] = (),
 ) -> Summary:
     """Return the figures of what was measured."""
@@ -102,6 +105,7 @@ def summary_of(  # noqa: PLR0913 - what was seen, each by its name
         done=len(whole),
         failed=len(samples) - len(whole),
         left=left,
+        unsent=unsent,
         errors=dict(Counter(sample.code for sample in samples if not sample.ok).most_common()),
         reconnects=sum(sample.reconnects for sample in samples),
         elapsed_s=elapsed_s,

@@ -41,6 +41,7 @@ def _head(report: Report, width: int) -> Iterator[str]:
         f"{summary.done} of {summary.requests} requests done",
         f"{summary.failed} failed" if summary.failed else "",
         f"{summary.left} left" if summary.left else "",
+        f"{summary.unsent} due and never sent" if summary.unsent else "",
         _amount("requests/s", summary.requests_per_s),
         _amount("tokens/s", summary.tokens_per_s),
         _amount("characters/s", summary.chars_per_s),

@@ -61,6 +61,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     ttft: str
     goodput: str
     reconnects: str
+    unsent: str
     nothing: str
     figures: str
     figure: str
@@ -100,6 +101,7 @@ _ENGLISH = Words(
     ttft="TTFT ms, median / p95",
     goodput="goodput: requests a second within their level",
     reconnects="reconnects",
+    unsent="due and never sent: the duration was over",
     nothing="Nothing was measured.",
     figures="Figures",
     figure="figure",
@@ -138,6 +140,7 @@ _ARABIC = Words(
     ttft="زمن أول نص ms، الوسيط / p95",
     goodput="طلبات في الثانية ضمن المستوى المطلوب",
     reconnects="مرات إعادة الاتصال",
+    unsent="طلبات حان موعدها ولم تُرسل قبل انتهاء المدة",
     nothing="لم يُقَس شيء.",
     figures="الأرقام",
     figure="الرقم",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+from itertools import islice
 
 import httpx
 import pytest
 
+from sse_widget.load.arrivals import poisson
 from sse_widget.load.drive import Drive
 from sse_widget.load.plan import Plan
 from sse_widget.load.summary import summary_of
@@ -109,6 +112,24 @@ def test_a_duration_ends_the_questions_and_not_the_answers(virtual):
     poisson = virtual(drive_of(Network(), arrivals="poisson", rate=20.0, concurrency=99, duration_s=3.0, seed=5).run())
     assert 30 < len(poisson.samples) < 90
     assert max(sample.started_s for sample in poisson.samples) < 3.0
+
+
+def test_what_still_waits_when_the_duration_is_over_is_counted_and_not_sent(virtual):
+    network = Network()
+    plan = {"arrivals": "constant", "rate": 4.0, "concurrency": 2, "duration_s": 2.5}
+    driven = virtual(drive_of(network, **plan).run())
+    assert started(driven) == [0.0, 0.25, 1.0, 1.25, 2.0, 2.25]
+    assert driven.unsent == 10 - 6
+    assert driven.elapsed_s == near(3.25)
+    assert len(network.asked_s) == 1 + 6
+
+
+def test_arrivals_are_those_of_the_seed_however_many_gaps_are_kept(virtual, monkeypatch):
+    monkeypatch.setattr("sse_widget.load.drive.KEPT_GAPS", 1)
+    plan = {"arrivals": "poisson", "rate": 2.0, "concurrency": 99, "requests": 30, "seed": 7}
+    driven = virtual(drive_of(Network(), **plan).run())
+    expected = list(islice(poisson(2.0, random.Random(7).random), 30))
+    assert sorted(sample.planned_s for sample in driven.samples) == expected
 
 
 def test_the_warm_up_is_asked_and_not_counted(virtual):
