@@ -12,6 +12,7 @@ from sse_widget.errors import SSEWidgetError
 from sse_widget.load import measured, planned
 from sse_widget.load.progress import Bar
 from sse_widget.load.questions import QUESTIONS, questions_of
+from sse_widget.load.table import printable
 from sse_widget.load.target import Target
 
 if TYPE_CHECKING:
@@ -164,5 +165,6 @@ def _print(text: str) -> None:
 
 
 def _failed(error: Exception, status: int) -> int:
-    print(f"sse-widget bench: {error}", file=sys.stderr)  # noqa: T201 - a command prints
+    said = "\n".join(printable(line) for line in str(error).split("\n"))
+    print(f"sse-widget bench: {said}", file=sys.stderr)  # noqa: T201 - a command prints
     return status

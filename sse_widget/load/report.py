@@ -40,7 +40,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     cores: int
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A load that was put on. On a terminal and in a notebook it shows itself as a table.
 
     `summary` has the figures of all requests, `samples` each request, `gaps_ms` times between deliveries. Files:
@@ -85,6 +85,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
             return msgspec.json.decode(Path(path).read_bytes(), type=cls)
         except msgspec.DecodeError as error:
             raise ValueError(f"{path} is no report of a load: {error}") from error
+
+    def __repr__(self) -> str:
+        summary = self.summary
+        return f"<Report: {summary.done} of {summary.requests} requests to {self.subject.url} done, {self.created}>"
 
     def __str__(self) -> str:
         from sse_widget.load.table import render  # noqa: PLC0415 - who saves only need not load it

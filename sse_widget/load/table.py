@@ -114,5 +114,10 @@ def _aligned(rows: Sequence[tuple[Figure, Spread]], columns: Sequence[str]) -> l
 def _failures(report: Report, width: int) -> Iterator[str]:
     for code, times in report.summary.errors.items():
         message = next((sample.message for sample in report.samples if sample.code == code), "")
-        line = f"{times} x {code}: {message}"
+        line = printable(f"{times} x {code}: {message}")
         yield line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def printable(text: str) -> str:
+    """Return a text of a server's that cannot command a terminal: what is not printable is replaced."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -186,6 +186,31 @@ def test_the_table_fits_the_terminal(width):
         assert all(len(line) <= width for line in lines[2:])
 
 
+def test_a_server_cannot_command_the_terminal():
+    failed = msgspec.structs.replace(FAILED, code="x\x1b[2J", message="a\x1b]0;b\x07\nc \u202eما البث؟")
+    said = render(report_of([failed]), 200).split("\n")[-1]
+    assert said == "1 x x\ufffd[2J: a\ufffd]0;b\ufffd\ufffdc \ufffdما البث؟"
+
+
+def test_requests_that_were_never_sent_are_told_of(tmp_path):
+    report = report_of()
+    assert "never sent" not in render(report, 200)
+    summary = msgspec.structs.replace(report.summary, unsent=321)
+    report = msgspec.structs.replace(report, summary=summary)
+    assert "321 due and never sent" in render(report, 200)
+    report.save(tmp_path / "run.json")
+    assert Report.load(tmp_path / "run.json").summary.unsent == 321
+    for lang, said in (("en", "due and never sent"), ("ar", "لم تُرسل")):
+        report.save(tmp_path / "run.html", lang=lang)
+        text = (tmp_path / "run.html").read_text("utf-8")
+        assert said in text
+        assert "<dd dir='ltr'>321</dd>" in text
+
+
+def test_a_report_names_itself_shortly():
+    assert repr(report_of()) == "<Report: 4 of 5 requests to http://127.0.0.1:1/v1 done, 2026-01-02T03:04:05Z>"
+
+
 def test_a_load_without_answers_says_so():
     assert "nothing was measured" in render(report_of([], ()), 80)
 
