@@ -16,7 +16,9 @@ from sse_widget.protocol.trace import DeltaRow, PingRow, RunSpans, SnapshotRow, 
 if TYPE_CHECKING:
     from sse_widget.protocol.trace import ReaderSpans
 
-TERMINAL = frozenset({"done", "stopped", "error", "interrupted", "gap", "closed"})
+ENDS = frozenset({"done", "stopped", "error", "gap"})
+"""What a page becomes at the end of its run; `interrupted` and `closed` are the end of the page's reading alone."""
+
 NS_PER_MS = 1_000_000
 
 
@@ -114,8 +116,8 @@ class _View:
         return tuple(notes)
 
     def ended_s(self) -> float | None:
-        """Return when the reader knew of the end."""
-        ends = [note.at_s for note in self.notes() if note.state in TERMINAL]
+        """Return when the reader knew of the run's end; the kernel, where the page never did."""
+        ends = [note.at_s for note in self.notes() if note.state in ENDS]
         return ends[-1] if self._page is not None and ends else self._flight.ended_s
 
     def _seen(self, arrival: Arrival, row: DeltaRow | SnapshotRow) -> Span:

@@ -260,28 +260,36 @@ def test_runs_that_follow_each_other_share_the_servers_clock(pushed, monkeypatch
         await read_clock(client, clock)
 
     monkeypatch.setattr(StreamClient, "read_clock", counted)
-    errors_ms, ends_s = [], []
+    heard = []
     run = pushed()
     for _ in range(2):
         run.say(*TEXTS, end="stop")
-        received = run.run.wait(PATIENCE_S).received
-        errors_ms.append(1000 * received.kernel_error_s)
-        ends_s.append(received.ended_s)
+        heard.append(run.run.wait(PATIENCE_S).received)
         run.close()
         run = Pushed(run.url)
     run.say(end="stop")
     run.run.wait(PATIENCE_S)
     run.close()
     assert len(exchanges) == recorder.EXCHANGES
-    assert errors_ms[0] > 0
-    drift_ms = 1000 * recorder.DRIFT * (ends_s[1] - ends_s[0])
-    assert errors_ms[1] - errors_ms[0] == pytest.approx(drift_ms, abs=1e-5), "what the clocks drift apart meanwhile"
+    first, second = heard
+    drift_s = recorder.DRIFT * (second.ended_s - first.asked_s)
+    assert second.kernel_error_s == pytest.approx(first.kernel_error_s, abs=drift_s)
+    assert first.kernel_error_s > 0
     monkeypatch.setattr(recorder, "CLOCK_KEPT_S", -1.0)
     late = Pushed(run.url)
     late.say(end="stop")
     late.run.wait(PATIENCE_S).frame()
     late.close()
     assert len(exchanges) == 2 * recorder.EXCHANGES
+
+
+def test_a_clock_that_was_read_long_ago_has_drifted(pushed):
+    run = pushed()
+    run.say(*TEXTS, end="stop")
+    answer = run.run.wait(PATIENCE_S)
+    fresh_s = answer.received.kernel_error_s
+    run.run._recorder._exchanged_s -= 1000
+    assert answer.received.kernel_error_s - fresh_s == pytest.approx(0.05, rel=0.01), "50 µs a second"
 
 
 def test_a_server_that_knows_no_spans_is_asked_once(monkeypatch):
