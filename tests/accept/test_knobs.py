@@ -216,7 +216,7 @@ def page_with(standalone: str, fresh_page: Page) -> Callable[..., Page]:
 
     def start(*unfolded: str, model: str) -> Page:
         fresh_page.route(
-            "**/api/v1/stream/chat",
+            "**/api/v1/stream/chat*",
             lambda route: route.continue_(post_data=json.dumps({**route.request.post_data_json, "model": model})),
         )
         fresh_page.goto(standalone)

@@ -28,6 +28,10 @@ VISIBLE = {
     "02_heartbeats_and_reconnection.ipynb": ["the model was asked 1 time", "characters before the break"],
     "03_typewriter_tuning.ipynb": ["delivered_gap_p95_ms", "custom", "pause after it, ms"],
     "04_any_iterator.ipynb": ["Progress", "OSError: the disk is full", "ولا ينتظر"],
+    "05_flight_recorder.ipynb": ["the clocks agree within"],
+    "06_record_break_replay.ipynb": ["and not a letter lost"],
+    "07_chunking_and_typewriter_sweep.ipynb": ["Recommendation: chunk_tokens="],
+    "08_load.ipynb": ["24 answers, 24 of them good"],
 }
 
 
