@@ -64,7 +64,7 @@ def painted(page: Page, lab: Lab) -> int:
 
 
 def test_renderer_time(lab: Lab, fresh_page: Page) -> None:
-    renderer = Renderer(fresh_page)
+    renderer = Renderer(fresh_page, cpu_time=True)
     lab.write("recorder.ipynb", CELLS)
     lab.open(fresh_page, "recorder.ipynb")
     lab.run(fresh_page, 0)
