@@ -6,6 +6,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
+from sse_widget.measure.bar import bar_on
+
 if TYPE_CHECKING:
     from sse_widget.load.drive import Progress
     from sse_widget.load.plan import Plan
@@ -35,10 +37,8 @@ class Bar:
         self._bar: Any = None
         if not quiet and (stream.isatty() or _in_notebook()):
             with suppress(ImportError):
-                from tqdm.auto import tqdm  # noqa: PLC0415 - an optional extra
-
                 form = None if not self._by_time else "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}"
-                self._bar = tqdm(total=self._total, file=stream, leave=False, unit=" requests", bar_format=form)
+                self._bar = bar_on(stream, total=self._total, leave=False, unit=" requests", bar_format=form)
 
     def tell(self, progress: Progress) -> None:
         """Show it."""

@@ -6,11 +6,13 @@ import errno
 import io
 import json
 import re
+import threading
 from html.parser import HTMLParser
 
 import msgspec
 import pytest
 
+from rig.serving import PATIENCE_S
 from sse_widget.errors import ConnectError
 from sse_widget.load import planned
 from sse_widget.load.advice import advised
@@ -147,6 +149,10 @@ def test_a_bar_whose_terminal_has_gone_is_no_error():
     stream.gone = True
     bar.tell(Progress(ended=3))
     bar.done()
+    other = threading.Thread(target=lambda: Bar(Plan(requests=5), Terminal()).done(), daemon=True)
+    other.start()
+    other.join(PATIENCE_S)
+    assert not other.is_alive(), "another thread waits for a lock that the bar has kept"
 
 
 def test_a_report_is_read_again_as_it_was_written(tmp_path):

@@ -1,10 +1,12 @@
-"""A progress bar; the only module that knows tqdm."""
+"""How far a sweep is."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from sse_widget.measure.bar import bar_on, in_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,11 +23,10 @@ def bar(total: int, done: int, *, wanted: bool | None) -> Iterator[Callable[[int
         yield lambda _runs: None
         return
     try:
-        from tqdm.auto import tqdm  # noqa: PLC0415 - an optional extra
+        # tqdm's own disable=None asks isatty() in notebooks, too, and would never show there.
+        hidden = wanted is None and not in_notebook() and not sys.stderr.isatty()
+        moving = bar_on(sys.stderr, total=total, initial=done, unit=" runs", desc="sweep", disable=hidden)
     except ImportError as error:
         raise ImportError("a progress bar needs tqdm: pip install 'sse-widget[measure]', or progress=False") from error
-    # tqdm's own disable=None asks isatty() in notebooks, too, and would never show there.
-    in_notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
-    hidden = wanted is None and not in_notebook and not sys.stderr.isatty()
-    with tqdm(total=total, initial=done, unit=" runs", desc="sweep", disable=hidden) as shown:
+    with moving as shown:
         yield shown.update
