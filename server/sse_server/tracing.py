@@ -1,4 +1,4 @@
-"""The server's half of the flight recorder: frames of a connection that asked for `trace=1`."""
+"""The server's half of the flight recorder: frames of a connection that asked for `trace`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,20 @@ _DATA_END = b"}\nid: "
 
 
 class Tracing:
-    """Writes stamps into what one connection is sent; the log's own frames, which others share, stay as they are."""
+    """Writes times into what one connection is sent; the log's own frames, which others share, stay as they are.
 
-    def __init__(self, log: EventLog, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    Without `stamps` only the times of its writes: a page sends those back, and what the rest is, others read.
+    """
+
+    def __init__(self, log: EventLog, clock_ns: Callable[[], int] = time.monotonic_ns, *, stamps: bool = True) -> None:
         self._log = log
+        self._stamps = stamps
         self._clock_ns = clock_ns
 
     async def batch(self, stream_id: str, batch: Batch) -> bytes:
-        """Return the bytes of a batch: `timing`, then its frames, deltas with their stamps."""
+        """Return the bytes of a batch: `timing`, then its frames, deltas with their stamps where these are wanted."""
+        if not self._stamps:
+            return self.timed(batch.first, batch.last, b"".join(batch.frames))
         traces = await self._log.traces(stream_id, batch.first, batch.last)
         frames = map(stamped, batch.frames, traces)
         return self.timed(batch.first, batch.last, b"".join(frames))

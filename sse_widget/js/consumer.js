@@ -182,7 +182,7 @@ export class Consumer extends Listening {
    * Changes options of a consumer at work. Another heartbeat is asked for by resuming at once; a wait for the next
    * attempt ends when reconnection is switched off. The server's times come with the connections to come.
    *
-   * @param {{reconnect?: boolean, heartbeatS?: number | null, trace?: boolean}} changes
+   * @param {{reconnect?: boolean, heartbeatS?: number | null, trace?: boolean | "write"}} changes
    */
   update({ reconnect, heartbeatS = this.#heartbeatS, trace = this.#trace }) {
     this.#trace = trace;

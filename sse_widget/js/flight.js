@@ -74,7 +74,8 @@ export class Flight {
   /** Something was heard: sends it soon, and at once when it was the last. */
   look() {
     const { clearTimeout, setTimeout } = this.#around;
-    clearTimeout(this.#patience);
+    if (this.#patience !== null) clearTimeout(this.#patience);
+    this.#patience = null;
     if (this.closed || !this.#announced) return;
     if (this.spans.over) return this.#close();
     if (!this.spans.live) this.#patience = setTimeout(() => this.#giveUp(), PATIENCE_MS);

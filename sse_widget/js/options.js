@@ -8,7 +8,7 @@ import { Backoff } from "./protocol/backoff.js";
  * @property {number} [reconnectDelay] 1000 ms, doubled with each attempt; the wait is a random part of it
  * @property {number} [heartbeatTimeout] 45000 ms without a byte, after which the connection counts as dead
  * @property {number | null} [heartbeatS] seconds of silence after which the server is to ping; null leaves it to the server
- * @property {boolean} [trace] false; whether the server is to say its own times too
+ * @property {boolean | "write"} [trace] false; whether the server is to say its own times too, or those of its writes alone
  * @property {number} [maxEventChars] 16 Mi UTF-16 units: the largest event
  * @property {string} [lastEventId] where to go on from
  * @property {AbortSignal} [signal] aborting it is `disconnect()`

@@ -29,7 +29,7 @@ import { eventId } from "./protocol/events.js";
  * @property {(name: string, reason: string) => void} transport the stream takes another way
  */
 /** @typedef {Partial<Hearing>} Listener */
-/** @typedef {{reconnect?: boolean, heartbeatS?: number | null, trace?: boolean}} Connection what a consumer takes while it is at work */
+/** @typedef {{reconnect?: boolean, heartbeatS?: number | null, trace?: boolean | "write"}} Connection what a consumer takes while it is at work */
 
 const LIVE = ["connecting", "open", "waiting"];
 /** @type {readonly string[]} */

@@ -90,7 +90,7 @@ export class Recorder {
   #fly(askedMs) {
     const { wanted, platform } = this.#options;
     const trace = wanted();
-    this.#reading.update({ trace });
+    this.#reading.update({ trace: trace && "write" });
     this.#flight = trace ? new Flight(askedMs, this.#times, platform) : null;
   }
 

@@ -45,6 +45,7 @@ def cost_s(page: Page, lab: Lab, renderer: Renderer, kind: int) -> float:
     """Return the main thread's time (s) of one run."""
     lab.run(page, kind)
     page.wait_for_timeout(SENT_MS)
+    renderer.collect()
     renderer.settle()
     before = renderer.cost()
     renderer.evaluate(ASK)

@@ -112,6 +112,10 @@ class Renderer:
         self.evaluate(_QUIET)
         return self.evaluate("performance.now()")
 
+    def collect(self) -> None:
+        """Have what earlier work left in memory collected now, and not during the next work."""
+        self._cdp.send("HeapProfiler.collectGarbage")
+
     def watch_frames(self) -> None:
         """From now on, keep the times of frames and of long tasks. This makes every frame cost something."""
         self.evaluate(_METER)

@@ -169,6 +169,23 @@ async def test_a_long_poll_carries_them(serve, accept):
     check(events)
 
 
+async def test_the_times_of_the_writes_alone(serve):
+    """A page sends them back. It has no use for the rest: its events are those that all share."""
+    served = await serve(model=MODEL)
+    stream_id = await served.start(chunk_tokens=3)
+    await served.until_ended(stream_id)
+    plain = await served.events("GET", RUNS + stream_id)
+    talk = await Talk.open(served.url + SOCKET)
+    await talk.send("attach", "timed", stream_id=stream_id, trace="write")
+    told = events_of(await talk.until("end"))
+    await talk.close()
+    for events in (told, await served.events("GET", RUNS + stream_id, params={"trace": "write"})):
+        timed = [event for event in events if event.event == "timing"]
+        assert timed
+        assert all(data_of(event).keys() == {"first", "last", "write"} for event in timed)
+        assert [event for event in events if event.event not in {"timing", "hello"}] == plain[1:]
+
+
 async def test_trace_is_a_switch(serve, error_of):
     served = await serve()
     answer = await served.client.get(CHAT, params={"q": "hi", "trace": "perhaps"})

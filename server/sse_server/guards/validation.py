@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 
@@ -29,6 +29,7 @@ TEXT = Words("a text", "نصًا")
 MODEL_NAME = Words("the name of a model", "اسم نموذج")
 MESSAGES_LIST = Words("a list of {role, content}", "قائمة من {role, content}")
 TRUE_OR_FALSE = Words("true or false", "true أو false")
+TRACE = Words('true, false or "write"', 'true أو false أو "write"')
 CONVERSATION_ID = Words("1 to 64 letters, digits, '_', '.' or '-'", "من 1 إلى 64 من الحروف والأرقام و '_' و '.' و '-'")
 KEY = Words("1 to 200 visible ASCII characters", "من 1 إلى 200 من محارف ASCII المرئية")
 
@@ -70,20 +71,23 @@ MODEL_OPTIONS = {
 }
 _CONNECTION = {"heartbeat_s": Range(0.05, 300), "after": Range(0, 2**53, whole=True)}
 _TEXTS = frozenset({"q", "question", "messages", "model", "conversation_id", "flush_on_punctuation"})
-_FLAGS = frozenset({"once", "snapshot", "trace"})
+_FLAGS = frozenset({"once", "snapshot"})
 # They concern whoever carries the request, not the run.
 _CARRIED = frozenset({"key", "ticket", "token", "_xsrf", "_"})
 _OF_RUN = frozenset({*KNOBS, *MODEL_OPTIONS, *_TEXTS})
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """Parameters of one connection; None and False where nothing was asked."""
+    """Parameters of one connection; None and False where nothing was asked.
+
+    `trace` is `write` for the times of the writes alone, `all` for the stamps of the deltas too.
+    """
 
     heartbeat_s: float | None = None
     after: int | None = None
     once: bool = False
     snapshot: bool = False
-    trace: bool = False
+    trace: Literal["", "write", "all"] = ""
     fault: FaultPlan | None = None
 
 
@@ -178,12 +182,13 @@ def read_connection(fields: Mapping[str, Any], *, allow_faults: bool) -> Connect
         name: spec.read(name, fields[name]) for name, spec in _CONNECTION.items() if name in fields
     }
     values |= {name: _flag(name, fields[name]) for name in _FLAGS if name in fields}
-    return Connection(**values, fault=read_fault(fields, allowed=allow_faults))
+    trace = _trace(fields.get("trace", False))
+    return Connection(**values, trace=trace, fault=read_fault(fields, allowed=allow_faults))
 
 
 def refuse_unknown(fields: Mapping[str, Any], known: frozenset[str], *, connection: bool = True) -> None:
     """Refuse names that are neither known nor of whoever carries the request, and name those that are known."""
-    public = known | (frozenset({*_CONNECTION, *_FLAGS, "fault"}) if connection else frozenset())
+    public = known | (frozenset({*_CONNECTION, *_FLAGS, "trace", "fault"}) if connection else frozenset())
     for name in fields:
         if name not in public and name not in _CARRIED:
             raise ServerError("unknown_parameter", name=name[:_SHOWN], known=", ".join(sorted(public)))
@@ -223,11 +228,17 @@ def _model(fields: Mapping[str, Any], default: str) -> str:
     return model or default
 
 
-def _flag(name: str, raw: object) -> bool:
+def _flag(name: str, raw: object, want: Words = TRUE_OR_FALSE) -> bool:
     value = raw.lower() if isinstance(raw, str) else raw
     if isinstance(value, bool | str | int) and value in _TRUE | _FALSE:
         return value in _TRUE
-    raise bad_parameter(name, TRUE_OR_FALSE, raw)
+    raise bad_parameter(name, want, raw)
+
+
+def _trace(raw: object) -> Literal["", "write", "all"]:
+    if raw == "write":
+        return "write"
+    return "all" if _flag("trace", raw, TRACE) else ""
 
 
 def bad_parameter(name: str, want: Words, got: object) -> ServerError:

@@ -114,7 +114,7 @@ class StreamRoute(Route):
             services.counters,
             heartbeat_s=connection.heartbeat_s or services.config.heartbeat_s,
             send_timeout_s=services.config.send_timeout_s,
-            tracing=Tracing(services.log) if connection.trace else None,
+            tracing=Tracing(services.log, stamps=connection.trace == "all") if connection.trace else None,
         )
         following = delivery.follow(info, visit, services.node)
         await (following if line is None else line.carry(following))

@@ -33,7 +33,7 @@ export function openingCall(said, { target, streamId, after, snapshot, heartbeat
   const fault = said.url.searchParams.get("fault");
   const asked = {
     ...(beat === null ? {} : { heartbeat_s: beat }),
-    ...(trace ? { trace: 1 } : {}),
+    ...(trace ? { trace: trace === true ? 1 : trace } : {}),
     ...(fault === null ? {} : { fault, connection }),
   };
   if (target === "start") {

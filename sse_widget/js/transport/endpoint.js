@@ -266,10 +266,10 @@ function placeOf(url, { lastEventId = "", snapshot = false }) {
   };
 }
 
-/** @param {URL} url @param {number | null} heartbeatS @param {boolean} [trace] */
+/** @param {URL} url @param {number | null} heartbeatS @param {boolean | "write"} [trace] */
 function connecting(url, heartbeatS, trace) {
   if (heartbeatS !== null) url.searchParams.set("heartbeat_s", String(heartbeatS));
-  if (trace) url.searchParams.set("trace", "1");
+  if (trace) url.searchParams.set("trace", trace === true ? "1" : trace);
   return url;
 }
 

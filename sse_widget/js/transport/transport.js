@@ -1,6 +1,6 @@
 /** What a consumer needs of a transport: it brings events, or the bytes of them, and has no logic of its own. */
 
-/** @typedef {import("../protocol/actions.js").Connect & {heartbeatS: number | null, trace?: boolean}} Opening null asks for the server's own heartbeat, `trace` for its times */
+/** @typedef {import("../protocol/actions.js").Connect & {heartbeatS: number | null, trace?: boolean | "write"}} Opening null asks for the server's own heartbeat, `trace` for its times */
 /** @typedef {{streamId: string, after: number, lastEventId: string, snapshot: boolean}} Place where a stream is gone on from */
 /** @typedef {Record<string, number | boolean>} Changes knobs of a run by their name on the wire: chunk_tokens, chunk_ms, delay_ms */
 /**
