@@ -29,6 +29,7 @@ logger = logging.getLogger("sse_server")
 async def serve(config: Config) -> None:
     """Listen, announce the URL, and serve until told to end; then end the runs gracefully."""
     server = Server(config)
+    server.services.runs.begin()
     told = _watch_for_end(exit_with_stdin=config.exit_with_stdin)
     sockets = bind_sockets(config.port, config.host, backlog=BACKLOG)
     http = HTTPServer(server.application(), **LIMITS)

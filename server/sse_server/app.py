@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import tornado.web
 
     from sse_server.config import Config
+    from sse_server.log.base import EventLog
     from sse_server.sources.base import TokenSource
 
 logger = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class Server:
     def __init__(self, config: Config, *, prefix: str = "", token: str | None = None) -> None:
         shelf = Shelf(config.cassettes, _shipped("cassettes"))
         self.models = Models(config.model, shelf)
-        log = MemoryLog(time.monotonic, expire_s=config.expire_s)
+        log = log_of(config)
         spans = SpanBooks()
         tickets = TicketOffice(secrets.token_bytes(32), time.time)
         self.services = Services(
@@ -139,6 +140,12 @@ class Server:
         for socket in list(self.services.sockets):
             socket.leave()
         await self.models.close()
+        await self.services.log.close()
+
+
+def log_of(config: Config) -> EventLog:
+    """Return the event log of the settings."""
+    return MemoryLog(time.monotonic, expire_s=config.expire_s)
 
 
 def static_folder() -> Path:

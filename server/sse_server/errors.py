@@ -186,6 +186,16 @@ MESSAGES: dict[str, Words] = {
         "What arrived is kept.",
         "لم يصل شيء مدة {seconds} ثانية من العملية التي تُنتج هذا النص، وربما انتهت. ما وصل محفوظ.",
     ),
+    "node_lost": Words(
+        "The server process that produced this answer has ended. What arrived is kept; ask again for the rest.",
+        "انتهت عملية الخادم التي كانت تُنتج هذه الإجابة. ما وصل محفوظ؛ أعد السؤال للحصول على الباقي.",
+    ),
+    "log_unavailable": Words(
+        "The server cannot reach the place where it keeps answers. Try again in a few seconds; if it happens again, "
+        "look at the server's log.",
+        "لا يستطيع الخادم الوصول إلى المكان الذي يحفظ فيه الإجابات. أعد المحاولة بعد ثوانٍ، وإن تكرر الخطأ فراجع "
+        "سجل الخادم.",
+    ),
     "unread_limit": Words(
         "The run was ended because nobody read it for {seconds} seconds. Ask again.",
         "أُوقفت الإجابة لأن أحدًا لم يقرأها مدة {seconds} ثانية. أعد السؤال.",
@@ -226,6 +236,7 @@ CODES = {
     "too_many_spans": "invalid_request",
     "too_many_readers": "invalid_request",
     "producer_failed": "upstream_error",
+    "node_lost": "producer_lost",
 }
 """Messages whose public code is another one's name."""
 
@@ -246,6 +257,7 @@ _STATUS = {
     "expired": 410,
     "overloaded": 503,
     "shutdown": 503,
+    "log_unavailable": 503,
 }
 _RETRYABLE = {
     "overloaded",
@@ -254,6 +266,7 @@ _RETRYABLE = {
     "upstream_timeout",
     "upstream_truncated",
     "internal",
+    "log_unavailable",
 }
 
 

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from sse_server.errors import Lang, ServerError, as_utf8
-from sse_server.log.base import EventLog, ExpiredStreamError, Origin, Stop, Tune, UnknownStreamError
+from sse_server.log.base import (
+    EventLog,
+    ExpiredStreamError,
+    LogUnavailableError,
+    LostLeaseError,
+    Origin,
+    Stop,
+    Tune,
+    UnknownStreamError,
+)
 from sse_server.sources.base import ChatRequest
 from sse_widget.pacing.chunker import Chunk, Chunker, Knobs
 from sse_widget.protocol.checksum import Checksum
@@ -24,6 +33,9 @@ if TYPE_CHECKING:
     from sse_server.sources.base import TokenSource
 
 logger = logging.getLogger(__name__)
+
+RETRY_S = 0.25
+"""How soon an append is tried again while the log cannot be reached."""
 
 _NAMES: dict[type[Message], str] = {
     Start: "start",
@@ -65,6 +77,7 @@ class Producer:
         self._flush: asyncio.Task[None] | None = None
         self._stop: Stop | None = None
         self._lost: BaseException | None = None
+        self._late: tuple[Sequence[Event], Sequence[Origin | None]] | None = None
 
     async def run(self) -> None:
         """Produce until the answer ends, is stopped, or fails; the log then holds the terminal event."""
@@ -83,6 +96,11 @@ class Producer:
         async with self._sending:
             await self._end(ending, self._clock() - began)
         self._disarm()
+
+    def lose(self, error: LostLeaseError) -> None:
+        """Stop without another event: the stream is no longer this process's."""
+        self._lost = error
+        self._generation.cancel()
 
     async def _generate(self) -> DoneReason:
         await self._append(Start())
@@ -174,6 +192,11 @@ class Producer:
             return self._stopped(self._stop or Stop("shutdown"))
         if isinstance(error, ServerError):
             return self._failure(error)
+        if isinstance(error, LostLeaseError):
+            return self._failure(ServerError("node_lost"))
+        if isinstance(error, LogUnavailableError):
+            logger.warning("the log does not take events: %s", error)
+            return self._failure(ServerError("log_unavailable"))
         logger.error("run %s failed", self._stream_id, exc_info=error)
         return self._failure(ServerError("internal"))
 
@@ -205,7 +228,32 @@ class Producer:
             await self._append(*messages, ending, origins=origins)
         except (UnknownStreamError, ExpiredStreamError):
             logger.info("run %s was deleted before its end", self._stream_id)
+        except (LostLeaseError, LogUnavailableError) as error:
+            logger.warning("run %s has no end from here: %r", self._stream_id, error)
 
-    async def _append(self, *messages: Message, origins: Sequence[Origin] = ()) -> None:
+    async def _append(self, *messages: Message, origins: Sequence[Origin | None] = ()) -> None:
         events = [Event(_NAMES[type(message)], dump(message)) for message in messages]
-        await self._log.append(self._stream_id, events, origins)
+        if self._late is not None:
+            # Begun while the log was away, and stopped before it was back.
+            held, stamps = self._late
+            none: list[Origin | None] = [None] * (len(held) - len(stamps))
+            events, origins, self._late = [*held, *events], [*stamps, *none, *origins], None
+        try:
+            await self._log.append(self._stream_id, events, origins)
+        except LogUnavailableError:
+            await self._append_late(events, origins)
+
+    async def _append_late(self, events: Sequence[Event], origins: Sequence[Origin | None]) -> None:
+        """Try again for as long as the lease lasts: an outage that is shorter is nobody's business."""
+        last = self._clock() + self._log.lease_s
+        while True:
+            self._late = (events, origins)
+            await asyncio.sleep(RETRY_S)
+            self._late = None
+            try:
+                await self._log.append(self._stream_id, events, origins)
+            except LogUnavailableError:
+                if self._clock() >= last:
+                    raise
+            else:
+                return

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import logging
+from contextlib import contextmanager, suppress
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from sse_server.errors import ServerError
-from sse_server.log.base import EventLog, ExpiredStreamError, Stop, StreamMeta, Tune, UnknownStreamError
+from sse_server.log.base import (
+    EventLog,
+    ExpiredStreamError,
+    LogUnavailableError,
+    LostLeaseError,
+    Stop,
+    StreamMeta,
+    Tune,
+    UnknownStreamError,
+)
 from sse_server.producer import Order, Producer
+from sse_widget.protocol.events import dump
+from sse_widget.protocol.sse import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from sse_server.log.base import StreamInfo
+    from sse_server.log.base import Command, StreamInfo
     from sse_server.sources.base import TokenSource
     from sse_server.sources.push import PushSource
     from sse_server.spans import SpanBooks
 
+logger = logging.getLogger(__name__)
 SWEEP_S = 1.0
 RETRY_AFTER_S = 5
+_LOST = Event("error", dump(ServerError("node_lost").event("en")))
+"""Ends the runs of a process that is gone. Who asked in which language died with it; clients know the code."""
 
 
 class Runs:
@@ -45,7 +61,8 @@ class Runs:
         self._max_runs = max_runs
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._pushed: dict[str, PushSource] = {}
-        self._sweeper: asyncio.Task[None] | None = None
+        self._producers: dict[str, Producer] = {}
+        self._chores: list[asyncio.Task[None]] = []
         self._closing = False
         self.started = 0
 
@@ -53,6 +70,15 @@ class Runs:
     def running(self) -> int:
         """How many runs go on."""
         return len(self._tasks)
+
+    def begin(self) -> None:
+        """Begin what is done again and again; the first request does it where nobody did before."""
+        if self._chores or self._closing:
+            return
+        self._chores.append(asyncio.create_task(self._repeat(self.sweep, SWEEP_S)))
+        if isfinite(self._log.lease_s):
+            every_s = min(SWEEP_S, self._log.lease_s / 3)
+            self._chores.append(asyncio.create_task(self._repeat(self.keep_leases, every_s)))
 
     async def start(self, order: Order, meta: StreamMeta, key: str) -> tuple[str, bool]:
         """Return (stream_id, created). The same owner and key give the run that was started before."""
@@ -70,25 +96,27 @@ class Runs:
         return self._pushed.get(stream_id)
 
     async def _start(self, order: Order, meta: StreamMeta, key: str, source: TokenSource) -> tuple[str, bool]:
-        stream_id, created = await self._log.create(meta, key)
+        self.begin()
+        with _refusing_outages():
+            stream_id, created = await self._log.create(meta, key)
         if not created:
             return stream_id, False
         try:
             self._check_room()
         except ServerError:
-            await self._log.delete(stream_id)
+            with suppress(LogUnavailableError):
+                await self._log.delete(stream_id)
             raise
         self.started += 1
-        task = asyncio.create_task(Producer(stream_id, order, source, self._log).run())
-        self._tasks[stream_id] = task
+        producer = self._producers[stream_id] = Producer(stream_id, order, source, self._log)
+        task = self._tasks[stream_id] = asyncio.create_task(producer.run())
         task.add_done_callback(lambda _: self._forget(stream_id))
-        if self._sweeper is None:
-            self._sweeper = asyncio.create_task(self._sweep_for_ever())
         return stream_id, True
 
     def _forget(self, stream_id: str) -> None:
         self._tasks.pop(stream_id, None)
         self._pushed.pop(stream_id, None)
+        self._producers.pop(stream_id, None)
 
     def _check_room(self) -> None:
         """Refuse a new run while the server ends or has enough of them; those that run stay open to readers."""
@@ -99,8 +127,10 @@ class Runs:
 
     async def info(self, stream_id: str, owner: str | None) -> StreamInfo:
         """Return the state of a stream; another owner's is as unknown as one that never was."""
+        self.begin()
         try:
-            info = await self._log.info(stream_id)
+            with _refusing_outages():
+                info = await self._log.info(stream_id)
         except UnknownStreamError as error:
             raise ServerError("not_found") from error
         except ExpiredStreamError as error:
@@ -111,11 +141,23 @@ class Runs:
 
     async def stop(self, stream_id: str) -> None:
         """Stop the model; the stream ends with `done {reason: "stopped"}`. A finished one stays as it is."""
-        await self._log.command(stream_id, Stop("stopped"))
+        await self._send(stream_id, Stop("stopped"))
 
     async def tune(self, stream_id: str, changes: dict[str, float | bool]) -> None:
         """Change knobs of a running run."""
-        await self._log.command(stream_id, Tune(changes))
+        await self._send(stream_id, Tune(changes))
+
+    async def _send(self, stream_id: str, command: Command) -> None:
+        with _refusing_outages(), suppress(UnknownStreamError, ExpiredStreamError):
+            await self._log.command(stream_id, command)
+
+    async def keep_leases(self) -> None:
+        """Prolong the leases of the runs here, stop those that were lost, and end other processes' lost runs."""
+        for stream_id in await self._log.renew(list(self._producers)):
+            if (producer := self._producers.get(stream_id)) is not None:
+                producer.lose(LostLeaseError(stream_id))
+        for stream_id in await self._log.reap(_LOST):
+            logger.warning("run %s has lost its producer and is ended", stream_id)
 
     async def sweep(self) -> None:
         """End runs that nobody reads, and let the log drop what is over its age, and the spans of that with it."""
@@ -126,18 +168,37 @@ class Runs:
         for stream_id in await self._log.expire():
             self._spans.forget(stream_id)
 
-    async def _sweep_for_ever(self) -> None:
+    async def _repeat(self, chore: Callable[[], Awaitable[None]], every_s: float) -> None:
         while True:
-            await asyncio.sleep(SWEEP_S)
-            await self.sweep()
+            try:
+                await chore()
+            except LogUnavailableError as error:
+                logger.warning("the log cannot be reached: %s", error)
+            except Exception:
+                logger.exception("a chore of the runs failed; it is tried again")
+            await asyncio.sleep(every_s)
 
     async def close(self) -> None:
         """End every run with `error {code: "shutdown"}` and wait for their terminal events."""
         self._closing = True
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            self._sweeper = None
-        for stream_id in list(self._tasks):
-            await self._log.command(stream_id, Stop("shutdown"))
+        for stream_id, task in list(self._tasks.items()):
+            try:
+                await self._log.command(stream_id, Stop("shutdown"))
+            except (LogUnavailableError, UnknownStreamError, ExpiredStreamError):
+                task.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks.values()))
+        for chore in self._chores:
+            chore.cancel()
+        if self._chores:
+            await asyncio.wait(self._chores)
+
+
+@contextmanager
+def _refusing_outages() -> Iterator[None]:
+    """Translate a log that cannot be reached into the refusal of the request that needed it."""
+    try:
+        yield
+    except LogUnavailableError as error:
+        logger.warning("the log cannot be reached: %s", error)
+        raise ServerError("log_unavailable", retry_after_s=RETRY_AFTER_S) from error

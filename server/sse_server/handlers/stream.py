@@ -14,7 +14,7 @@ from sse_server.guards.faults import check_planned_refusal, read_connection_numb
 from sse_server.guards.validation import read_connection, read_key
 from sse_server.handlers.base import STREAM_HEADERS, Route
 from sse_server.handlers.frames import event_frames
-from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
+from sse_server.log.base import ExpiredStreamError, LogUnavailableError, TrimmedStreamError, UnknownStreamError
 from sse_server.tracing import Tracing
 from sse_widget.protocol.events import parse_event_id
 from sse_widget.protocol.sse import Parser
@@ -133,7 +133,7 @@ class StreamRoute(Route):
     def _drop(self) -> None:
         """End a connection that cannot be completed; the reader sees an interruption and resumes."""
         error = None if self._delivery is None or self._delivery.cancelled() else self._delivery.exception()
-        gone = UnknownStreamError | ExpiredStreamError | TrimmedStreamError
+        gone = UnknownStreamError | ExpiredStreamError | TrimmedStreamError | LogUnavailableError
         expected = StreamClosedError | TimeoutError | CutError | gone
         if error is not None and not isinstance(error, expected):
             raise error

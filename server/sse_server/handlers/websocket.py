@@ -29,7 +29,7 @@ from sse_server.handlers.frames import (
     read_frame,
 )
 from sse_server.handlers.runs import stop_run, tune_run
-from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
+from sse_server.log.base import ExpiredStreamError, LogUnavailableError, TrimmedStreamError, UnknownStreamError
 from sse_server.tracing import Tracing
 from sse_widget.protocol.sse import Parser
 
@@ -232,7 +232,7 @@ class SocketHandler(Route, WebSocketHandler):
             await self._send(end_message(ref))
         except (WebSocketClosedError, StreamClosedError):
             return
-        except (TimeoutError, CutError):
+        except (TimeoutError, CutError, LogUnavailableError):
             self._drop()
         except Exception:
             logger.exception("stream %s could not be delivered", info.stream_id)

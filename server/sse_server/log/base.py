@@ -29,6 +29,14 @@ class TrimmedStreamError(Exception):
     """Some events after the asked seq are no longer held."""
 
 
+class LostLeaseError(Exception):
+    """Another process has ended this stream, or produces it: whoever appends does not hold its lease."""
+
+
+class LogUnavailableError(Exception):
+    """The store cannot be reached, or cannot write, at present; the message is for the server's own log."""
+
+
 class StreamMeta(msgspec.Struct, frozen=True):
     """What is known of a stream when it is created."""
 
@@ -55,7 +63,11 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class StreamInfo(msgspec.Struct, frozen=True):
-    """The state of a stream. `text` is that of all deltas up to event `text_seq`; `unread_s` how long nobody reads."""
+    """The state of a stream. It holds the events `first` to `last`; `unread_s` is how long nobody reads.
+
+    `text` is that of all deltas up to event `text_seq`. Where `text_whole` is False the text was longer than the log
+    keeps: `text` is empty then and `text_seq` 0, and nobody can have a snapshot.
+    """
 
     stream_id: str
     meta: StreamMeta
@@ -65,6 +77,7 @@ class StreamInfo(msgspec.Struct, frozen=True):
     text: str
     text_seq: int
     unread_s: float
+    text_whole: bool = True
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
@@ -90,16 +103,27 @@ class EventLog(Protocol):
     """Memory, SQLite and Redis keep this contract; one test suite runs over all of them.
 
     Unknown, expired and trimmed are three different errors. `read` may be cancelled at any time and has no seam
-    between what is held and what is to come.
+    between what is held and what is to come. All but `commands` and `close` raise LogUnavailableError while the store
+    cannot be reached; nothing else of a store's own errors comes out.
     """
 
+    @property
+    def lease_s(self) -> float:
+        """Seconds after which a stream whose producer is silent counts as lost; infinite where none can be."""
+
     async def create(self, meta: StreamMeta, key: str) -> tuple[str, bool]:
-        """Return (stream_id, created); the same owner and non-empty key give the same stream."""
+        """Return (stream_id, created); the same owner and non-empty key give the same stream.
+
+        Whoever created a stream holds its lease, for `lease_s` from now.
+        """
 
     async def append(self, stream_id: str, events: Sequence[Event], origins: Sequence[Origin | None] = ()) -> int:
         """Number, encode and keep events; return the last seq. A terminal event closes the stream.
 
-        `origins` are those of the events, in their order; what they do not reach has none.
+        `origins` are those of the events, in their order; what they do not reach has none. All of the events are kept
+        or none. Once called it is carried out, before any later append, also when its caller is cancelled. After
+        LogUnavailableError the same events may be sent again, alone or before others: the log has them once.
+        Raises LostLeaseError when another process has ended the stream or holds its lease.
         """
 
     async def read(self, stream_id: str, after: int, wait_s: float) -> Batch:
@@ -109,7 +133,10 @@ class EventLog(Protocol):
         """
 
     async def traces(self, stream_id: str, first: int, last: int) -> Sequence[Trace | None]:
-        """Return the stamps of events that were read, None where one has no origin."""
+        """Return the stamps of events that were read, None where one has no origin, or one by another clock.
+
+        Stamps are of one machine's monotonic clock since its start, so other nodes' are not given.
+        """
 
     async def info(self, stream_id: str) -> StreamInfo:
         """Return the state of a stream."""
@@ -118,10 +145,26 @@ class EventLog(Protocol):
         """Send a command to whoever produces the stream, on any node."""
 
     def commands(self, stream_id: str) -> AsyncIterator[Command]:
-        """Yield the commands sent to a stream; for its producer alone."""
+        """Yield the commands sent to a stream, in their order; for its producer alone. It outlasts outages."""
 
     async def delete(self, stream_id: str) -> None:
         """Forget a stream at once."""
 
     async def expire(self) -> Sequence[str]:
-        """Drop what is over its age or size; return the ids of the streams that are gone."""
+        """Drop what is over its age or size; return the ids of the streams that are gone.
+
+        Finished streams go first, the oldest of them first. Of streams that go on the oldest events go, and whoever
+        has not read them gets TrimmedStreamError.
+        """
+
+    async def renew(self, stream_ids: Sequence[str]) -> Sequence[str]:
+        """Prolong the leases that this process holds by `lease_s` from now; return the ids of those it has lost."""
+
+    async def reap(self, ending: Event) -> Sequence[str]:
+        """End every stream whose lease has run out with this terminal event; return the ids of those it ended.
+
+        Any process may; of several that do, exactly one ends a stream.
+        """
+
+    async def close(self) -> None:
+        """End what the log has under way; leases that are held run out by themselves."""

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from itertools import zip_longest
+from math import inf
 from sys import getsizeof
 from typing import TYPE_CHECKING
 
@@ -104,10 +105,14 @@ def _release(waiter: asyncio.Future[None]) -> None:
 
 
 class MemoryLog:
-    """See EventLog. `max_bytes` bounds the memory of all streams; finished ones go first, the oldest of them first.
+    """See EventLog. A process's own memory has no other producers, so leases never run out.
+
+    `max_bytes` bounds the memory of all streams; finished ones go first, the oldest of them first.
 
     `expire_s` is how long a finished stream is kept. `clock` gives seconds of any steady clock.
     """
+
+    lease_s = inf
 
     def __init__(self, clock: Callable[[], float], *, max_bytes: int = 256 << 20, expire_s: float = 3600) -> None:
         self._clock = clock
@@ -215,6 +220,17 @@ class MemoryLog:
                 self._drop(stream)
                 gone.append(stream_id)
         return gone
+
+    async def renew(self, stream_ids: Sequence[str]) -> Sequence[str]:
+        """See EventLog.renew: the streams that are gone."""
+        return [stream_id for stream_id in stream_ids if stream_id not in self._streams]
+
+    async def reap(self, ending: Event) -> Sequence[str]:  # noqa: ARG002 - there is nothing to end
+        """See EventLog.reap."""
+        return ()
+
+    async def close(self) -> None:
+        """See EventLog.close."""
 
     def _get(self, stream_id: str) -> _Stream:
         stream = self._streams.get(stream_id)
