@@ -13,10 +13,10 @@ import pytest
 
 import sse_widget as sw
 from rig.serving import CHAT, PATIENCE_S, data_of, text_of
-from sse_server.app import Models
 from sse_server.config import ConfigError
 from sse_server.errors import ServerError
 from sse_server.sources.base import ChatMessage, ChatRequest
+from sse_server.sources.models import Models
 from sse_server.sources.replay import ReplaySource, parse_replay
 from sse_server.sources.shelf import Shelf
 from sse_widget.cassette import samples
