@@ -153,6 +153,24 @@ MESSAGES: dict[str, Words] = {
         "The model's answer broke off before its end. What arrived is shown; ask again for the rest.",
         "انقطعت إجابة النموذج قبل نهايتها. ما وصل معروض؛ أعد السؤال للحصول على الباقي.",
     ),
+    "upstream_unauthorized": Words(
+        "The model's provider does not accept this server's key (HTTP {status}). Whoever runs the server sets it by "
+        "{setting}.",
+        "لا يقبل مزوّد النموذج مفتاح هذا الخادم (HTTP {status}). يضبطه مشغّل الخادم بواسطة {setting}.",
+    ),
+    "upstream_forbidden": Words(
+        "The model's provider does not allow this to this server's key (HTTP 403 {detail}). Whoever runs the server "
+        "sets the key by {setting}.",
+        "لا يسمح مزوّد النموذج بهذا لمفتاح هذا الخادم (HTTP 403 {detail}). يضبط مشغّل الخادم المفتاح بواسطة {setting}.",
+    ),
+    "upstream_rate_limited": Words(
+        "The model's provider takes no more questions from this server now. Try again {after}.",
+        "لا يقبل مزوّد النموذج مزيدًا من أسئلة هذا الخادم الآن. أعد المحاولة {after}.",
+    ),
+    "broken_source": Words(
+        'The models of "{name}" cannot be used: {detail}. Correct or remove the package that provides them.',
+        'نماذج "{name}" غير قابلة للاستعمال: {detail}. صحّح الحزمة التي تقدّمها أو احذفها.',
+    ),
     "push_gap": Words(
         "The batch has number {got}, but {expected} is expected next. Send the batches in order, from {expected} on.",
         "رقم الدفعة {got}، والمتوقع {expected}. أرسل الدفعات بالترتيب ابتداءً من {expected}.",
@@ -219,6 +237,8 @@ CODES = {
     "unknown_model": "invalid_request",
     "unknown_cassette": "not_found",
     "bad_cassette": "upstream_error",
+    "upstream_forbidden": "upstream_unauthorized",
+    "broken_source": "upstream_error",
     "faults_off": "forbidden",
     "bad_fault": "invalid_request",
     "planned_refusal": "overloaded",
@@ -265,6 +285,7 @@ _RETRYABLE = {
     "upstream_error",
     "upstream_timeout",
     "upstream_truncated",
+    "upstream_rate_limited",
     "internal",
     "log_unavailable",
 }
@@ -291,7 +312,8 @@ class ServerError(SSEWidgetError):
     def event(self, lang: Lang) -> Error:
         """Return the data of the `error` event."""
         kind = "request" if self.status < 500 else "server"
-        return Error(self.say(lang), self.code, "upstream" if "upstream" in self.code else kind, self.retryable)
+        source = "upstream" if "upstream" in self.code else kind
+        return Error(self.say(lang), self.code, source, self.retryable, self.retry_after_s)
 
 
 def as_utf8(text: str) -> str:

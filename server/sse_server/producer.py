@@ -21,7 +21,7 @@ from sse_server.log.base import (
     Tune,
     UnknownStreamError,
 )
-from sse_server.sources.base import ChatRequest
+from sse_server.sources.base import ChatRequest, Usage
 from sse_widget.pacing.chunker import Chunk, Chunker, Knobs
 from sse_widget.protocol.checksum import Checksum
 from sse_widget.protocol.events import Delta, Done, DoneReason, Error, Message, Metadata, Start, dump
@@ -70,6 +70,7 @@ class Producer:
         self._chunker = Chunker(order.knobs)
         self._checksum = Checksum()
         self._tokens = 0
+        self._usage: Usage | None = None
         self._made_s: deque[float] = deque()
         self._sending = asyncio.Lock()
         self._retuned = asyncio.Event()
@@ -110,7 +111,7 @@ class Producer:
                 if token.text:
                     await self._push(token.text, self._clock())
                 if token.finish:
-                    reason = token.finish
+                    reason, self._usage = token.finish, token.usage
         await self._hold()
         return reason
 
@@ -206,7 +207,7 @@ class Producer:
         return self._failure(ServerError(stop.reason, seconds=round(stop.after_s)))
 
     def _done(self, reason: DoneReason) -> Done:
-        return Done(reason, self._tokens, 0, 0)
+        return Done(reason, self._tokens if self._usage is None else self._usage.completion, 0, 0)
 
     def _failure(self, error: ServerError) -> Error:
         logger.warning("run %s ends: %s", self._stream_id, error.code)
@@ -222,7 +223,8 @@ class Producer:
             messages.append(Delta(held.text))
             origins.append(self._origin(held))
         if isinstance(ending, Done):
-            messages.append(Metadata(self._order.request.model, self._tokens, round(elapsed_s, 3)))
+            prompt = None if self._usage is None else self._usage.prompt
+            messages.append(Metadata(self._order.request.model, ending.tokens, round(elapsed_s, 3), prompt))
             ending = Done(ending.reason, ending.tokens, self._checksum.chars, self._checksum.crc32)
         try:
             await self._append(*messages, ending, origins=origins)

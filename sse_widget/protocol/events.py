@@ -58,12 +58,13 @@ class Timing(msgspec.Struct, frozen=True):
     write: int
 
 
-class Metadata(msgspec.Struct, frozen=True):
-    """What the run used; sent before `done`."""
+class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the run used; sent before `done`. `prompt_tokens` where the model tells them."""
 
     model_used: str
     tokens_used: int
     elapsed_seconds: float
+    prompt_tokens: int | None = None
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -75,13 +76,14 @@ class Done(msgspec.Struct, frozen=True):
     crc32: int
 
 
-class Error(msgspec.Struct, frozen=True):
-    """The bad end of a stream, or, without an id, a refusal of one attempt."""
+class Error(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The bad end of a stream, or, without an id, a refusal of one attempt; `retry_after_s` where somebody named it."""
 
     message: str
     code: str
     type: str
     retryable: bool
+    retry_after_s: int | None = None
 
 
 Message = Hello | Start | Delta | Timing | Metadata | Done | Error

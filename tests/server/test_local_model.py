@@ -43,7 +43,8 @@ async def local(serve):
 
 async def slots(source):
     """Return llama.cpp's own slots; a slot that works counts its tokens in `n_decoded`."""
-    return (await source._upstream._http.get("/slots")).json()
+    http = source._upstream.upstream.http
+    return (await http.get(http.base_url.join("/slots"))).json()
 
 
 async def counter(source):
@@ -207,7 +208,7 @@ async def test_a_death_that_nobody_noticed_yet_costs_no_question(local):
     served, source = local
     pid, child = source.child_pid, source._child
     os.kill(pid, signal.SIGKILL)
-    port = source._upstream._http.base_url.port
+    port = source._upstream.upstream.http.base_url.port
     block_until_refused(port)
     assert child.returncode is None
     fields = {"q": "Say hello.", "max_tokens": 3}
@@ -247,11 +248,12 @@ async def test_the_child_is_closed_with_its_source():
 
 async def test_the_child_asks_for_its_key_and_listens_on_loopback(local):
     _, source = local
-    upstream = source._upstream._http
+    upstream = source._upstream.upstream.http
     assert upstream.base_url.host == "127.0.0.1"
     for headers in ({"Authorization": ""}, {"Authorization": "Bearer wrong"}):
         for path in ("/slots", "/props", "/v1/chat/completions"):
-            answer = await upstream.request("POST" if "chat" in path else "GET", path, headers=headers, json={})
+            url = upstream.base_url.join(path)
+            answer = await upstream.request("POST" if "chat" in path else "GET", url, headers=headers, json={})
             assert answer.status_code == 401
     key = upstream.headers["authorization"].removeprefix("Bearer ")
     assert key not in of_process(source.child_pid, "cmdline")
@@ -260,7 +262,7 @@ async def test_the_child_asks_for_its_key_and_listens_on_loopback(local):
 
 async def test_a_recording_of_its_openai_route_holds_no_key_and_plays_back_byte_for_byte(serve, tmp_path):
     served = await serve(model="local", cassettes=str(tmp_path))
-    upstream = (await served.server.models.source_of("local").start())._http
+    upstream = (await served.server.models.source_of("local").start()).upstream.http
     key = upstream.headers["authorization"].removeprefix("Bearer ")
     path = tmp_path / "llama.ssecast"
     cassette = await asyncio.to_thread(

@@ -27,11 +27,19 @@ class ChatRequest(msgspec.Struct, frozen=True):
     seed: int | None = None
 
 
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """What an answer cost in the model's own tokens, as it says itself; `prompt` is 0 where it says nothing of that."""
+
+    prompt: int
+    completion: int
+
+
 class Token(msgspec.Struct, frozen=True, gc=False):
-    """One piece of text as the model made it; `finish` on the last one, whose text may be empty."""
+    """One piece of text as the model made it; `finish` on the last one, whose text may be empty, with the `usage`."""
 
     text: str
     finish: Literal["", "stop", "length"] = ""
+    usage: Usage | None = None
 
 
 class TokenSource(Protocol):

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sse_server.errors import ServerError
-from sse_server.sources.openai import ConnectionLostError, OpenAISource
+from sse_server.sources.failure import ConnectionLostError
+from sse_server.sources.openai import OpenAISource
+from sse_server.sources.upstream import Patience, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -126,7 +128,8 @@ class LocalSource:
         url = await self._handshake(json.dumps(settings).encode() + b"\n")
         # llama.cpp notices that its client has left when it writes: with progress it does so after each batch of the
         # prompt, not only once the answer begins.
-        self._upstream = OpenAISource(url, model.stem, api_key, options={"return_progress": True})
+        child = Upstream(f"{url}/v1", {"Authorization": f"Bearer {api_key}"}, Patience(), key=api_key)
+        self._upstream = OpenAISource(child, model.stem, options={"return_progress": True})
 
     async def _handshake(self, settings: bytes) -> str:
         child = self._child
