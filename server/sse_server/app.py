@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sse_server.config import REDIS_SCHEMES, ConfigError
 from sse_server.delivery import Counters
 from sse_server.guards.auth import Gate
 from sse_server.guards.tickets import TicketOffice
@@ -104,7 +105,20 @@ class Server:
 
 def log_of(config: Config) -> EventLog:
     """Return the event log of the settings."""
+    if config.log.startswith(REDIS_SCHEMES):
+        return _redis_log(config)
     return MemoryLog(time.monotonic, expire_s=config.expire_s)
+
+
+def _redis_log(config: Config) -> EventLog:
+    try:
+        from sse_server.log.redis import RedisLog  # noqa: PLC0415 - an extra's package
+    except ModuleNotFoundError as error:
+        raise ConfigError("--log redis://… needs redis: pip install 'sse-widget[server]'") from error
+    try:
+        return RedisLog(config.log, expire_s=config.expire_s)
+    except ValueError as error:
+        raise ConfigError(f"--log is no address of a Redis: {error}") from error
 
 
 def static_folder() -> Path:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ENV_PREFIX = "SSE_SERVER_"
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -67,7 +68,7 @@ _HELP = {
     "host": "address to listen on",
     "port": "port to listen on; 0 picks a free one",
     "model": "model of questions that name none: local, path/to/model.gguf, synthetic:…, or replay:…",
-    "log": "where events are kept: memory",
+    "log": "where events are kept: memory, or redis://HOST:PORT/0 (also rediss://, unix://) for several processes",
     "cassettes": "folder of .ssecast recordings, or one of them, beside those that come with the package",
     "heartbeat_s": "seconds without a write until a ping is sent",
     "max_question_length": "longest question, in characters",
@@ -137,8 +138,8 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _check(config: Config) -> None:
-    if config.log != "memory":
-        raise ConfigError(f"the log {config.log!r} is not available; this version keeps events in memory only")
+    if config.log != "memory" and not config.log.startswith(REDIS_SCHEMES):
+        raise ConfigError(f"the log {config.log!r} is not available; it is memory, or redis://HOST:PORT/0")
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"the port must be from 0 to 65535; got {config.port}")
     if not all(
