@@ -162,9 +162,9 @@ def serve(*, guarded: bool = True, **flags: Flag) -> Hosted:
     """Start a server on a free port of loopback, and return once it listens.
 
     `flags` are those of `sse-server` with underscores, such as `model="synthetic:rate=20"` or `heartbeat_s=5`. Its
-    token is random; one that is not `guarded` has none. Pages of localhost may ask, and fault plans are allowed unless
-    `allow_faults=False` is said: they spoil the streams of who sends them. Raises ConnectError, with what the
-    server said, when it does not come up within 30 s.
+    token is random; one that is not `guarded` has none. Nothing limits how often is asked unless `rate_limit` is said.
+    Pages of localhost may ask, and fault plans are allowed unless `allow_faults=False` is said: they spoil the streams
+    of who sends them. Raises ConnectError, with what the server said, when it does not come up within 30 s.
     """
     token = secrets.token_urlsafe(32) if guarded else ""
     with tempfile.TemporaryDirectory(prefix="sse-widget-") as folder, tempfile.TemporaryFile() as log:
@@ -181,7 +181,15 @@ def serve(*, guarded: bool = True, **flags: Flag) -> Hosted:
                 "-m",
                 "sse_server",
                 *_arguments(
-                    {"port": 0, "allow_faults": True, **flags, **files, "allow_origin": pages, "exit_with_stdin": True}
+                    {
+                        "port": 0,
+                        "allow_faults": True,
+                        "rate_limit": "off",
+                        **flags,
+                        **files,
+                        "allow_origin": pages,
+                        "exit_with_stdin": True,
+                    }
                 ),
             ],
             stdin=subprocess.PIPE,

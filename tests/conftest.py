@@ -77,7 +77,7 @@ async def serve(complaints: list[str]) -> AsyncIterator[Callable[..., Any]]:
     made: list[Served] = []
 
     async def start(*, sources: dict[str, Any] | None = None, **settings: Any) -> Served:
-        config = Config(**{"model": "synthetic:tokens=20,rate=0", "port": 0, **settings})
+        config = Config(**{"model": "synthetic:tokens=20,rate=0", "port": 0, "rate_limit": "off", **settings})
         server = Server(config)
         sockets = bind_sockets(0, "127.0.0.1", backlog=BACKLOG)
         http = HTTPServer(server.application(), **LIMITS)

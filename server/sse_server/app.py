@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sse_server.config import REDIS_SCHEMES, ConfigError
 from sse_server.delivery import Counters
 from sse_server.guards.auth import Gate
+from sse_server.guards.limits import Quota
+from sse_server.guards.proxies import Proxies
 from sse_server.guards.tickets import TicketOffice
 from sse_server.handlers.base import Route, Services
 from sse_server.handlers.cassettes import CassetteHandler, CassettesHandler
@@ -74,6 +76,8 @@ class Server:
             ),
             gate=Gate(token or config.token(), tickets),
             tickets=tickets,
+            quota=Quota(config.rate_limit, config.log),
+            proxies=Proxies(config.trusted_proxy),
             counters=Counters(),
             model=self.models.default,
             prefix=prefix,
@@ -100,6 +104,7 @@ class Server:
         for socket in list(self.services.sockets):
             socket.leave()
         await self.models.close()
+        await self.services.quota.close()
         await self.services.log.close()
 
 

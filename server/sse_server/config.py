@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "SSE_SERVER_"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_LISTS = frozenset({"allow_origin", "trusted_proxy"})
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -42,6 +43,8 @@ class Config(msgspec.Struct, frozen=True):
     token_file: str = ""
     ready_file: str = ""
     allow_origin: tuple[str, ...] = ()
+    rate_limit: str = "5/minute"
+    trusted_proxy: tuple[str, ...] = ()
     allow_faults: bool = False
     insecure: bool = False
     exit_with_stdin: bool = False
@@ -81,6 +84,8 @@ _HELP = {
     "token_file": "file with the bearer token that requests must carry",
     "ready_file": "file to write the server's URL into once it listens",
     "allow_origin": "origin of pages that may ask from elsewhere, such as https://lab.example or http://localhost:*",
+    "rate_limit": "most new runs in a time, like 5/minute or off, of one principal or, without tokens, of one address",
+    "trusted_proxy": "address or network of a reverse proxy whose X-Forwarded-For and X-Forwarded-Proto are believed",
     "allow_faults": "spoil the streams of readers who ask for it by a fault plan, for tests of what they do then",
     "insecure": "allow a host other than loopback without a token",
     "exit_with_stdin": "end when standard input is closed, so that the server ends with its parent",
@@ -95,7 +100,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] = os.en
     for field in msgspec.structs.fields(Config):
         raw = environment.get(ENV_PREFIX + field.name.upper())
         if raw is not None:
-            values[field.name] = raw.split(",") if field.name == "allow_origin" else raw
+            values[field.name] = raw.split(",") if field.name in _LISTS else raw
     values.update(chosen)
     try:
         config = msgspec.convert(values, Config, strict=False)
@@ -118,8 +123,8 @@ def _parser() -> argparse.ArgumentParser:
         text = f"{_HELP[field.name]} (default: {field.default!r})" if field.default else _HELP[field.name]
         if isinstance(field.default, bool):
             parser.add_argument(flag, action="store_true", help=text)
-        elif field.name == "allow_origin":
-            parser.add_argument(flag, action="append", metavar="ORIGIN", help=text)
+        elif field.name in _LISTS:
+            parser.add_argument(flag, action="append", metavar=field.name.rpartition("_")[2].upper(), help=text)
         else:
             parser.add_argument(flag, metavar=field.name.rpartition("_")[2].upper(), help=text)
     return parser

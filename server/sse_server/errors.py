@@ -141,6 +141,16 @@ MESSAGES: dict[str, Words] = {
         "The server is busy with {count} runs. Try again in a few seconds.",
         "الخادم مشغول بعدد {count} من الإجابات. أعد المحاولة بعد ثوانٍ.",
     ),
+    "rate_limited": Words(
+        "At most {rate} new answers may be asked for here. Ask again in {wait_s} s. What was asked before can "
+        "still be read. (--rate-limit)",
+        "الحد الأقصى للأسئلة الجديدة هنا {rate}. أعد السؤال بعد {wait_s} ثانية. ويمكن في أي وقت قراءة الإجابات الجارية "
+        "والمنتهية. (‎--rate-limit‎)",
+    ),
+    "limits_unavailable": Words(
+        "The rate limit cannot be checked, for Redis does not answer. Try again in a few seconds.",
+        "تعذّر التحقق من حد الأسئلة لأن Redis لا يجيب. أعد المحاولة بعد ثوانٍ.",
+    ),
     "upstream_error": Words(
         "The model failed: {detail}. Ask again; if it happens again, look at the server's log.",
         "تعذّر على النموذج الإجابة: {detail}. أعد السؤال، وإن تكرر الخطأ فراجع سجل الخادم.",
@@ -247,6 +257,7 @@ CODES = {
     "bad_request": "invalid_request",
     "bad_frame": "invalid_request",
     "upgrade_required": "invalid_request",
+    "limits_unavailable": "overloaded",
     "too_many_streams": "overloaded",
     "no_route": "not_found",
     "push_gap": "invalid_request",
@@ -275,12 +286,14 @@ _STATUS = {
     "forbidden": 403,
     "not_found": 404,
     "expired": 410,
+    "rate_limited": 429,
     "overloaded": 503,
     "shutdown": 503,
     "log_unavailable": 503,
 }
 _RETRYABLE = {
     "overloaded",
+    "rate_limited",
     "shutdown",
     "upstream_error",
     "upstream_timeout",

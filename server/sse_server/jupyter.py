@@ -105,7 +105,7 @@ def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
     """Add the routes."""
     prefix = url_path_join(serverapp.base_url, "sse-widget")
     token = secrets.token_urlsafe(32)
-    server = Server(read_config([]), prefix=prefix, token=token)
+    server = Server(read_config(["--rate-limit=off"]), prefix=prefix, token=token)
     settings = serverapp.web_app.settings
     settings["sse_widget_kernels"] = (prefix, token)
     settings["extra_log_scrub_param_keys"] = [*settings.get("extra_log_scrub_param_keys", []), *SCRUBBED]

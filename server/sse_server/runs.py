@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sse_server.sources.push import PushSource
     from sse_server.spans import SpanBooks
 
+    Admit = Callable[[], Awaitable[None]]
+
 logger = logging.getLogger(__name__)
 SWEEP_S = 1.0
 RETRY_AFTER_S = 5
@@ -80,13 +82,18 @@ class Runs:
             every_s = min(SWEEP_S, self._log.lease_s / 3)
             self._chores.append(asyncio.create_task(self._repeat(self.keep_leases, every_s)))
 
-    async def start(self, order: Order, meta: StreamMeta, key: str) -> tuple[str, bool]:
-        """Return (stream_id, created). The same owner and key give the run that was started before."""
-        return await self._start(order, meta, key, self._source_of(order.request.model))
+    async def start(self, order: Order, meta: StreamMeta, key: str, admit: Admit) -> tuple[str, bool]:
+        """Return (stream_id, created). The same owner and key give the run that was started before.
 
-    async def start_pushed(self, order: Order, meta: StreamMeta, key: str, source: PushSource) -> tuple[str, bool]:
+        `admit` is awaited before a new run starts; what it raises is the refusal, and nothing has started.
+        """
+        return await self._start(order, meta, key, admit, self._source_of(order.request.model))
+
+    async def start_pushed(
+        self, order: Order, meta: StreamMeta, key: str, admit: Admit, source: PushSource
+    ) -> tuple[str, bool]:
         """Start a run whose tokens are pushed to `source`; otherwise as `start`."""
-        stream_id, created = await self._start(order, meta, key, source)
+        stream_id, created = await self._start(order, meta, key, admit, source)
         if created:
             self._pushed[stream_id] = source
         return stream_id, created
@@ -95,7 +102,9 @@ class Runs:
         """Return where the tokens of a running run are pushed to, None when they come from elsewhere."""
         return self._pushed.get(stream_id)
 
-    async def _start(self, order: Order, meta: StreamMeta, key: str, source: TokenSource) -> tuple[str, bool]:
+    async def _start(
+        self, order: Order, meta: StreamMeta, key: str, admit: Admit, source: TokenSource
+    ) -> tuple[str, bool]:
         self.begin()
         with _refusing_outages():
             stream_id, created = await self._log.create(meta, key)
@@ -103,7 +112,9 @@ class Runs:
             return stream_id, False
         try:
             self._check_room()
-        except ServerError:
+            await admit()
+            self._check_room()  # again: others may have started meanwhile
+        except BaseException:
             with suppress(LogUnavailableError):
                 await self._log.delete(stream_id)
             raise

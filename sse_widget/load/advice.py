@@ -23,7 +23,7 @@ _BY_CODE = {
     "wrong_content_type": _ELSE,
     "no_text": _ELSE,
     "invalid_request": "Mend --model or --param, which the server has refused",
-    "rate_limited": "The server takes no more now: wait, or raise its limit",
+    "rate_limited": "The server takes no more now: wait, or raise its limit (ours: start it with --rate-limit off)",
     "overloaded": "The server takes no more now: wait, or raise its limit (ours: --max-runs)",
     "idle_timeout": "A model that has to load first needs a longer --timeout-s",
 }

@@ -70,7 +70,9 @@ class Late:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the URL of a server whose answers are Markdown."""
     folder: Path = tmp_path_factory.mktemp("markdown")
-    program = Program([sys.executable, "-m", "sse_server", "--port=0", f"--model={MODEL}"], folder / "server.log")
+    program = Program(
+        [sys.executable, "-m", "sse_server", "--port=0", "--rate-limit=off", f"--model={MODEL}"], folder / "server.log"
+    )
     yield program.wait_for(r"listens on (\S+)")[1]
     program.end()
 

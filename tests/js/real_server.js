@@ -23,7 +23,7 @@ const LISTENS = /listens on (http:\/\/\S+)/;
  * @returns {Promise<RealServer>}
  */
 export async function startServer(t, ...flags) {
-  const child = spawn("python", ["-m", "sse_server", "--port=0", "--model=synthetic:", ...flags], {
+  const child = spawn("python", ["-m", "sse_server", "--port=0", "--rate-limit=off", "--model=synthetic:", ...flags], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   t.after(async () => {

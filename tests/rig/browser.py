@@ -68,7 +68,15 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the URL of a standalone server."""
     folder = tmp_path_factory.mktemp("server")
     program = Program(
-        [sys.executable, "-m", "sse_server", "--port=0", "--model=synthetic:", "--allow-origin=http://127.0.0.1:*"],
+        [
+            sys.executable,
+            "-m",
+            "sse_server",
+            "--port=0",
+            "--model=synthetic:",
+            "--rate-limit=off",
+            "--allow-origin=http://127.0.0.1:*",
+        ],
         folder / "server.log",
     )
     yield program.wait_for(r"listens on (\S+)")[1]

@@ -43,7 +43,8 @@ class ServerProcess:
     ) -> None:
         self.ready_file = folder / "ready"
         self.log_file = folder / "server.log"
-        command = [sys.executable, "-m", *program, "--port", "0", "--ready-file", str(self.ready_file), *flags]
+        settings = ["--port", "0", "--rate-limit", "off", "--ready-file", str(self.ready_file)]
+        command = [sys.executable, "-m", *program, *settings, *flags]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, **options)
         self.said = self.process.stdout.readline()

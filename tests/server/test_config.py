@@ -54,7 +54,7 @@ def test_every_setting_has_its_flag_its_variable_and_its_key(tmp_path, field):
         f"{field} = true"
         if raw is True
         else f'{field} = ["{raw}"]'
-        if field == "allow_origin"
+        if field in {"allow_origin", "trusted_proxy"}
         else f'{field} = "{raw}"'
     )
     by_key = read_config(["--config", from_file(tmp_path, toml)], {})

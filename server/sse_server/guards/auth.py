@@ -26,11 +26,15 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who asks. A ticket's principal has no name and reaches one stream; others reach all streams of their name."""
+    """Who asks. A ticket's principal has no name and reaches one stream; others reach all streams of their name.
+
+    `counted_as` is under what its new runs are counted for the rate limit: its name, or the address it comes from.
+    """
 
     name: str | None
     stream_id: str = ""
     rights: frozenset[str] = frozenset({"start", "read", "stop", "tune", "push"})
+    counted_as: str = ""
 
     def require(self, right: str, stream_id: str = "") -> None:
         """Raise `forbidden` or `not_found` unless this principal may."""
@@ -48,6 +52,11 @@ class Gate:
     def __init__(self, token: str | None, tickets: TicketOffice) -> None:
         self._token = token
         self._tickets = tickets
+
+    @property
+    def guarded(self) -> bool:
+        """Whether requests must prove who they come from."""
+        return self._token is not None
 
     def known(self, authorization: str, ticket: str) -> Principal | None:
         """Return whom a token or a ticket proves, None without one. Raises `unauthorized` for a ticket that is none."""

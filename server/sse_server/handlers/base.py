@@ -14,6 +14,8 @@ from sse_server.config import Config
 from sse_server.delivery import Counters
 from sse_server.errors import Lang, ServerError, preferred_lang
 from sse_server.guards.auth import FOREIGN_PAGE, Gate, Principal, check_fetch_site, check_host, origin_allowed
+from sse_server.guards.limits import Quota, counted_address
+from sse_server.guards.proxies import Proxies
 from sse_server.guards.tickets import TicketOffice
 from sse_server.guards.validation import query_fields
 from sse_server.log.base import EventLog
@@ -59,6 +61,8 @@ class Services(msgspec.Struct, frozen=True):
     runs: Runs
     gate: Gate
     tickets: TicketOffice
+    quota: Quota
+    proxies: Proxies
     counters: Counters
     model: str
     prefix: str
@@ -117,18 +121,39 @@ class Route(tornado.web.RequestHandler):
         """
         authorization, ticket = self._credentials()
         if self.request.method != "OPTIONS" and (known := self.services.gate.known(authorization, ticket)):
-            self.principal = known
+            self.principal = self._counted(known)
             self.share()
             return
         if self.services.config.on_loopback:
             check_host(self.request.host)
         self._check_origin()
         if self.request.method != "OPTIONS":
-            self.principal = self.identify(authorization, ticket)
+            self.principal = self._counted(self.identify(authorization, ticket))
 
     def identify(self, authorization: str, ticket: str) -> Principal:
         """Return who these credentials are, or raise `unauthorized`."""
         return self.services.gate.principal(authorization, ticket)
+
+    def _counted(self, principal: Principal) -> Principal:
+        """Say under what this principal's new runs are counted."""
+        if self.services.gate.guarded:
+            counted = f"principal:{principal.name}"
+        else:
+            counted = f"address:{counted_address(self.client_address)}"
+        return msgspec.structs.replace(principal, counted_as=counted)
+
+    @property
+    def client_address(self) -> str:
+        """Where the request comes from, past the proxies that are trusted."""
+        forwarded = self.request.headers.get("X-Forwarded-For", "")
+        return self.services.proxies.client(self.request.remote_ip or "", forwarded)
+
+    @property
+    def own_origin(self) -> str:
+        """The origin of this server's pages, as the browser sees it."""
+        request, proxies = self.request, self.services.proxies
+        said = request.headers.get("X-Forwarded-Proto", "")
+        return f"{proxies.protocol(request.remote_ip or '', request.protocol, said)}://{request.host}"
 
     def _credentials(self) -> tuple[str, str]:
         ticket = self.request.query_arguments.get("ticket", [b""])[-1].decode("utf-8", "replace")
@@ -143,7 +168,7 @@ class Route(tornado.web.RequestHandler):
     def share(self) -> bool:
         """Let a page of a listed origin read the answer (CORS); whether the page's origin is listed, or our own."""
         origin = self.request.headers.get("Origin", "")
-        own = f"{self.request.protocol}://{self.request.host}"
+        own = self.own_origin
         listed = origin_allowed(origin, own, self.services.config.allow_origin)
         if listed and origin != own:
             self.set_header("Access-Control-Allow-Origin", origin)

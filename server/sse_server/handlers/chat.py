@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sse_server.guards.validation import body_fields, read_chat
@@ -22,7 +23,8 @@ async def start_run(
     principal.require("start")
     chat = read_chat(fields, default_model=services.model, max_length=services.config.max_question_length, lang=lang)
     meta = StreamMeta(principal.name or "", chat.order.request.model, chat.conversation_id)
-    return await services.runs.start(chat.order, meta, key)
+    admit = partial(services.quota.spend, principal.counted_as)
+    return await services.runs.start(chat.order, meta, key, admit)
 
 
 class ChatHandler(StreamRoute):

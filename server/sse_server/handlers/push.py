@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sse_server.errors import ServerError
 from sse_server.guards.pushing import read_batch, read_pushed_run
 from sse_server.guards.validation import body_fields
@@ -24,7 +26,8 @@ class PushedRunsHandler(StreamRoute):
         chat = read_pushed_run(fields, max_length=config.max_question_length, lang=self.lang)
         source = PushSource(timeout_s=config.producer_timeout_s, max_bytes=config.max_pushed_bytes)
         meta = StreamMeta(self.principal.name or "", chat.order.request.model, chat.conversation_id)
-        stream_id, _ = await self.services.runs.start_pushed(chat.order, meta, self.key_of(fields), source)
+        admit = partial(self.services.quota.spend, self.principal.counted_as)
+        stream_id, _ = await self.services.runs.start_pushed(chat.order, meta, self.key_of(fields), admit, source)
         self.answer_created(stream_id, producer_timeout_s=config.producer_timeout_s)
 
 

@@ -51,6 +51,7 @@ UNUSED_S = 300.0
 GOING_AWAY = 1001
 TAKEN = Words("its ref carries a stream already", "المرجع ref مستعمل لبث آخر")
 NOBODY = Principal(None, rights=frozenset())
+"""Whoever opened the socket without credentials: its frames may bring tickets."""
 
 
 class SocketHandler(Route, WebSocketHandler):
@@ -180,7 +181,7 @@ class SocketHandler(Route, WebSocketHandler):
     def _principal(self, frame: Frame) -> Principal:
         if frame.ticket:
             return self.services.gate.principal("", frame.ticket)
-        if self.principal is NOBODY:
+        if not self.principal.rights:
             raise ServerError("unauthorized")
         return self.principal
 
