@@ -22,7 +22,9 @@ from tornado.web import HTTPError, authenticated
 from sse_server.app import ROUTES, Server
 from sse_server.config import read_config
 from sse_server.errors import ServerError
+from sse_server.guards.access import check_decisions
 from sse_server.guards.auth import FOREIGN_PAGE, Principal, check_fetch_site
+from sse_server.handlers.intake import methods_of
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -59,6 +61,7 @@ class JupyterAuth:
             return
         try:
             self.principal = self._jupyter_principal()
+            self.check_right()
         except ServerError as error:
             self.refuse(error)
 
@@ -110,6 +113,7 @@ def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
     settings["sse_widget_kernels"] = (prefix, token)
     settings["extra_log_scrub_param_keys"] = [*settings.get("extra_log_scrub_param_keys", []), *SCRUBBED]
     rules = [(prefix + path, _jupyter_route(route), {"services": server.services}) for path, route in ROUTES]
+    check_decisions((path, route, methods_of(route)) for path, route, _ in rules)
     serverapp.web_app.add_handlers(".*$", rules)  # type: ignore[no-untyped-call]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol
 
 import msgspec
 import tornado.web
@@ -13,6 +13,7 @@ import tornado.web
 from sse_server.config import Config
 from sse_server.delivery import Counters
 from sse_server.errors import Lang, ServerError, preferred_lang
+from sse_server.guards.access import OPEN, PAGE, RIGHTS, decision
 from sse_server.guards.auth import FOREIGN_PAGE, Gate, Principal, check_fetch_site, check_host, origin_allowed
 from sse_server.guards.limits import Quota, counted_address
 from sse_server.guards.proxies import Proxies
@@ -28,6 +29,8 @@ from sse_widget.protocol.sse import Event, encode
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from types import TracebackType
+
+    from sse_server.guards.access import Access
 
 P = ParamSpec("P")
 logger = logging.getLogger(__name__)
@@ -88,8 +91,13 @@ def refusing(method: Callable[P, Awaitable[None]]) -> Callable[P, Coroutine[Any,
 
 
 class Route(tornado.web.RequestHandler):
-    """Base of all routes. `streams` names the methods whose errors go out as an SSE event, not as problem+json."""
+    """Base of all routes. `streams` names the methods whose errors go out as an SSE event, not as problem+json.
 
+    `access` says what each method asks of a principal: a right of guards.access, or `open`, `page`, `frames`. One that
+    has none keeps the server from starting.
+    """
+
+    access: ClassVar[Access] = ""
     streams: tuple[str, ...] = ()
     principal: Principal
     services: Services
@@ -114,21 +122,37 @@ class Route(tornado.web.RequestHandler):
         await self.admit()
 
     async def admit(self) -> None:
-        """Check credentials, Host and Origin; sets `principal`.
+        """Check credentials, Host and Origin, and what the route asks for; sets `principal`.
 
         Who shows a token or a ticket is no foreign page: it could not know one. Only such a request may come under
         another name of this machine or from an unlisted origin, as it does through a proxy that passes both on.
         """
+        asked = self.decision
+        if asked == OPEN:
+            self.share()
+            return
         authorization, ticket = self._credentials()
         if self.request.method != "OPTIONS" and (known := self.services.gate.known(authorization, ticket)):
             self.principal = self._counted(known)
             self.share()
+            self.check_right()
             return
         if self.services.config.on_loopback:
             check_host(self.request.host)
         self._check_origin()
-        if self.request.method != "OPTIONS":
+        if self.request.method != "OPTIONS" and asked != PAGE:
             self.principal = self._counted(self.identify(authorization, ticket))
+            self.check_right()
+
+    @property
+    def decision(self) -> str:
+        """What this request needs, as the route declares it."""
+        return decision(self.access, self.request.method or "")
+
+    def check_right(self) -> None:
+        """Refuse a principal without the right that the route asks for; a route's first argument is its stream."""
+        if self.decision in RIGHTS:
+            self.principal.require(self.decision, self.path_args[0] if self.path_args else self.principal.stream_id)
 
     def identify(self, authorization: str, ticket: str) -> Principal:
         """Return who these credentials are, or raise `unauthorized`."""

@@ -24,16 +24,18 @@ SPEED = Range(0, FASTEST)
 class CassettesHandler(Route):
     """Which recordings there are."""
 
+    access = "start"
+
     @refusing
     async def get(self) -> None:
         """Answer with their names."""
-        self.principal.require("start")
         self.send_json({"cassettes": sorted(self.services.shelf.files())})
 
 
 class CassetteHandler(StreamRoute):
     """Plays one recording to its connection, byte for byte, one write a read; nothing of it is logged or resumed."""
 
+    access = "start"
     streams = ("GET",)
 
     @refusing
@@ -42,7 +44,6 @@ class CassetteHandler(StreamRoute):
 
         A fault plan takes each read for a frame.
         """
-        self.principal.require("start")
         fields = self.fields()
         refuse_unknown(fields, frozenset({"speed", "fault"}), connection=False)
         plan = read_fault(fields, allowed=self.services.config.allow_faults)

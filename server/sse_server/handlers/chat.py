@@ -30,6 +30,8 @@ async def start_run(
 class ChatHandler(StreamRoute):
     """Starts a run. The same idempotency key is the same run; with Last-Event-ID no run is ever started."""
 
+    # Who may only read, as by a ticket, resumes here; `start_run` asks for more.
+    access = "read"
     streams = ("GET", "POST")
 
     @refusing

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tornado.web
 from tornado.httputil import HTTPMessageDelegate
 
+from sse_server.guards.access import check_decisions
 from sse_server.guards.validation import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
@@ -26,8 +27,22 @@ LIMITS = {
 """Arguments of Tornado's HTTPServer. Sizes in bytes, times in seconds."""
 
 
+def methods_of(handler: type[tornado.web.RequestHandler]) -> list[str]:
+    """Return the methods that a handler class answers."""
+    # Tornado gives one and the same function to all that a class does not implement.
+    missing = tornado.web.RequestHandler.get
+    return [name for name in handler.SUPPORTED_METHODS if getattr(handler, name.lower()) is not missing]
+
+
 class Application(tornado.web.Application):
-    """Hands to its handlers at most one byte more of a body than they accept: that one says that it is too large."""
+    """Hands to its handlers at most one byte more of a body than they accept: that one says that it is too large.
+
+    Raises UndecidedRouteError for a handler that does not say who may use it.
+    """
+
+    def __init__(self, rules: list[Any], **settings: Any) -> None:
+        check_decisions((path, handler, methods_of(handler)) for path, handler, *_ in rules)
+        super().__init__(rules, **settings)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """See tornado.httputil.HTTPServerConnectionDelegate."""

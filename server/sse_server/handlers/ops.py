@@ -9,6 +9,7 @@ import tornado.web
 
 from sse_server import __version__
 from sse_server.errors import ServerError
+from sse_server.guards.access import OPEN
 from sse_server.handlers.base import Route
 
 if TYPE_CHECKING:
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 
 class HealthHandler(Route):
-    """Whether the server lives, and what it is doing; open to everyone who reaches it."""
+    """Whether the server lives, and what it is doing; open to everyone who reaches it.
 
-    async def prepare(self) -> None:
-        """No credentials: load balancers have none. Pages that look for the way to this server may read it."""
-        self.share()
+    Load balancers have no credentials. Pages that look for the way to this server may read it.
+    """
+
+    access = OPEN
 
     async def get(self) -> None:
         """Answer with figures of this process."""
@@ -42,6 +44,8 @@ class HealthHandler(Route):
 class MissingHandler(Route):
     """What stands at no route."""
 
+    access = OPEN
+
     async def prepare(self) -> None:
         """Say so, whoever asks."""
         self.refuse(ServerError("no_route"))
@@ -49,6 +53,8 @@ class MissingHandler(Route):
 
 class ClockHandler(Route):
     """The server's clock, for estimating the offset to the reader's as NTP does (RFC 5905, section 8)."""
+
+    access = "read"
 
     def initialize(self, services: Services) -> None:
         """Take the time as soon as the request is there."""
@@ -61,11 +67,12 @@ class ClockHandler(Route):
 
 
 class PartHandler(Route):
-    """A part of the widget's code that only some answers need; it holds no secret."""
+    """A part of the widget's code that only some answers need; it holds no secret.
 
-    async def prepare(self) -> None:
-        """No credentials: a page may have only what the kernel gave it for one stream."""
-        self.share()
+    A page may have only what the kernel gave it for one stream.
+    """
+
+    access = OPEN
 
     async def get(self, name: str) -> None:
         """Answer with the file."""
@@ -82,6 +89,8 @@ class PartHandler(Route):
 
 class PageHandler(tornado.web.StaticFileHandler):
     """The page `/` and its scripts. It holds no secret; what it asks is checked by the routes."""
+
+    access = OPEN
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002 - Tornado's signature
         """Allow the page's own files only, and images, which the reader has to ask for one by one."""

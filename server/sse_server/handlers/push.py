@@ -16,11 +16,12 @@ from sse_server.sources.push import PushSource, Receipt
 class PushedRunsHandler(StreamRoute):
     """Starts a run without a model. Readers attach to it as to any other; knobs and stop are the same."""
 
+    access = "push"
+
     @refusing
     async def post(self) -> None:
         """Answer with the id, the ticket for a browser, and how long the producer may be silent."""
         self.principal.require("start")
-        self.principal.require("push")
         fields = body_fields(self.request.body or b"{}")
         config = self.services.config
         chat = read_pushed_run(fields, max_length=config.max_question_length, lang=self.lang)
@@ -34,10 +35,11 @@ class PushedRunsHandler(StreamRoute):
 class TokensHandler(StreamRoute):
     """Takes the tokens of a pushed run. The answer comes when there is room for them, so it paces the producer."""
 
+    access = "push"
+
     @refusing
     async def post(self, stream_id: str) -> None:
         """Take one batch, once however often it comes; `stop` in the answer says that no more is wanted."""
-        self.principal.require("push", stream_id)
         batch = read_batch(body_fields(self.request.body or b"{}"))
         info = await self.find(stream_id, "push")
         source = self.services.runs.pushed(stream_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sse_server.errors import ServerError
 from sse_server.guards.validation import body_fields, read_tuning
@@ -10,12 +10,15 @@ from sse_server.handlers.base import refusing
 from sse_server.handlers.stream import StreamRoute
 
 if TYPE_CHECKING:
+    from sse_server.guards.access import Access
     from sse_server.log.base import StreamInfo
     from sse_server.runs import Runs
 
 
 class RunHandler(StreamRoute):
     """One run, by its stream id."""
+
+    access: ClassVar[Access] = {"GET": "read", "DELETE": "stop", "PATCH": "tune"}
 
     @refusing
     async def get(self, stream_id: str) -> None:

@@ -17,6 +17,8 @@ _WAIT_S = Range(0, MAX_WAIT_S)
 class SpansHandler(StreamRoute):
     """The rows of a run. Who may read it may also say what they saw of it."""
 
+    access = "read"
+
     @refusing
     async def post(self, stream_id: str) -> None:
         """Take the next rows of a page; without any, the page says that it reads the run."""

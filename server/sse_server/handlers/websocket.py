@@ -14,6 +14,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from sse_server.delivery import Delivery, Visit
 from sse_server.errors import ServerError, Words, preferred_lang
 from sse_server.faulty_line import CutError, FaultyLine
+from sse_server.guards.access import FRAMES
 from sse_server.guards.auth import Principal
 from sse_server.guards.faults import check_planned_refusal, disturb_messages
 from sse_server.guards.validation import read_connection, read_key, read_tuning
@@ -57,6 +58,7 @@ NOBODY = Principal(None, rights=frozenset())
 class SocketHandler(Route, WebSocketHandler):
     """One socket. A request without credentials is let in where its frames bring tickets of their own."""
 
+    access = FRAMES
     ping_interval = PING_S
     ping_timeout = PING_S
     max_message_size = MAX_MESSAGE_BYTES
