@@ -21,21 +21,19 @@ from sse_server.log.base import (
     Tune,
     UnknownStreamError,
 )
+from sse_server.outbox import Outbox
 from sse_server.sources.base import ChatRequest, Usage
 from sse_widget.pacing.chunker import Chunk, Chunker, Knobs
 from sse_widget.protocol.checksum import Checksum
-from sse_widget.protocol.events import Delta, Done, DoneReason, Error, Message, Metadata, Start, dump
+from sse_widget.protocol.events import TEXT, Delta, Done, DoneReason, Error, Message, Metadata, Start, dump
 from sse_widget.protocol.sse import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from sse_server.sources.base import TokenSource
 
 logger = logging.getLogger(__name__)
-
-RETRY_S = 0.25
-"""How soon an append is tried again while the log cannot be reached."""
 
 _NAMES: dict[type[Message], str] = {
     Start: "start",
@@ -72,74 +70,73 @@ class Producer:
         self._tokens = 0
         self._usage: Usage | None = None
         self._made_s: deque[float] = deque()
-        self._sending = asyncio.Lock()
         self._retuned = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._flush: asyncio.Task[None] | None = None
         self._stop: Stop | None = None
         self._lost: BaseException | None = None
-        self._late: tuple[Sequence[Event], Sequence[Origin | None]] | None = None
 
     async def run(self) -> None:
         """Produce until the answer ends, is stopped, or fails; the log then holds the terminal event."""
         began = self._clock()
+        self._outbox = Outbox(self._stream_id, self._log, self._fail)
         self._generation = asyncio.create_task(self._generate())
         orders = asyncio.create_task(self._obey())
+        cancelled = False
         try:
             await asyncio.wait({self._generation})
-            ending = self._ending()
         except asyncio.CancelledError:
+            cancelled = True
             self._generation.cancel()
             await asyncio.wait({self._generation})
-            ending = self._failure(ServerError("shutdown"))
         finally:
             orders.cancel()
-        async with self._sending:
-            await self._end(ending, self._clock() - began)
-        self._disarm()
+            self._disarm()
+        await self._outbox.close()
+        await self._end(self._failure(ServerError("shutdown")) if cancelled else self._ending(), self._clock() - began)
 
     def lose(self, error: LostLeaseError) -> None:
         """Stop without another event: the stream is no longer this process's."""
+        self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
         self._lost = error
         self._generation.cancel()
 
     async def _generate(self) -> DoneReason:
-        await self._append(Start())
+        self._outbox.put(_event(Start()))
         reason: Literal["stop", "length"] = "stop"
+        outbox = self._outbox
         async with aclosing(self._source.tokens(self._order.request)) as tokens:
             async for token in tokens:
                 if token.text:
-                    await self._push(token.text, self._clock())
+                    self._push(token.text)
+                    if outbox.full:
+                        await outbox.room()
                 if token.finish:
                     reason, self._usage = token.finish, token.usage
         await self._hold()
         return reason
 
-    async def _push(self, token: str, made_s: float) -> None:
-        # The lock is held from the chunker to the log: deltas reach the log in the order in which they were cut.
-        async with self._sending:
-            self._tokens += 1
-            self._made_s.append(made_s)
-            await self._send(self._chunker.push(as_utf8(token), self._clock()))
-
-    async def _flush_due(self) -> None:
-        async with self._sending:
-            await self._send(self._chunker.poll(self._clock()))
-
-    async def _send(self, chunk: Chunk | None) -> None:
+    def _push(self, token: str) -> None:
+        now = self._clock()
+        self._tokens += 1
+        self._made_s.append(now)
+        chunk = self._chunker.push(as_utf8(token), now)
         if chunk is not None:
-            self._checksum.add(chunk.text)
-            origin = self._origin(chunk)
-            await self._append(Delta(chunk.text), origins=(origin,))
+            self._send(chunk, now)
         self._arm()
 
-    def _origin(self, chunk: Chunk) -> Origin:
-        """Return the stamps of a chunk that was cut now: chunks are made of whole tokens, in their order."""
+    def _send(self, chunk: Chunk, now: float) -> None:
+        self._checksum.add(chunk.text)
+        self._outbox.put(Event(TEXT, dump(Delta(chunk.text))), self._origin(chunk, now))
+
+    def _origin(self, chunk: Chunk, now: float) -> Origin:
+        """Return the stamps of a chunk that is cut now: chunks are made of whole tokens, in their order."""
         made_s = self._made_s
         first_s = last_s = made_s.popleft()
         for _ in range(chunk.tokens - 1):
             last_s = made_s.popleft()
-        return Origin(int(first_s * 1e9), int(last_s * 1e9), int(self._clock() * 1e9))
+        return Origin(int(first_s * 1e9), int(last_s * 1e9), int(now * 1e9))
 
     async def _hold(self) -> None:
         """Wait until `delay_ms` lets the last delta out, however the knobs change meanwhile."""
@@ -159,13 +156,11 @@ class Producer:
 
     def _on_deadline(self) -> None:
         self._timer = None
-        self._flush = asyncio.create_task(self._flush_due())
-        self._flush.add_done_callback(self._on_flushed)
-
-    def _on_flushed(self, flush: asyncio.Task[None]) -> None:
-        if not flush.cancelled() and flush.exception() is not None:
-            self._lost = flush.exception()
-            self._generation.cancel()
+        now = self._clock()
+        chunk = self._chunker.poll(now)
+        if chunk is not None:
+            self._send(chunk, now)
+        self._arm()
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -215,47 +210,25 @@ class Producer:
 
     async def _end(self, ending: Done | Error, elapsed_s: float) -> None:
         """Append what is held, the metadata and the terminal event, in one go."""
-        messages: list[Message] = []
+        events: list[Event] = []
         origins: list[Origin] = []
-        held = self._chunker.finish(self._clock())
+        now = self._clock()
+        held = self._chunker.finish(now)
         if held is not None:
             self._checksum.add(held.text)
-            messages.append(Delta(held.text))
-            origins.append(self._origin(held))
+            events.append(_event(Delta(held.text)))
+            origins.append(self._origin(held, now))
         if isinstance(ending, Done):
             prompt = None if self._usage is None else self._usage.prompt
-            messages.append(Metadata(self._order.request.model, ending.tokens, round(elapsed_s, 3), prompt))
+            events.append(_event(Metadata(self._order.request.model, ending.tokens, round(elapsed_s, 3), prompt)))
             ending = Done(ending.reason, ending.tokens, self._checksum.chars, self._checksum.crc32)
         try:
-            await self._append(*messages, ending, origins=origins)
+            await self._outbox.append([*events, _event(ending)], origins)
         except (UnknownStreamError, ExpiredStreamError):
             logger.info("run %s was deleted before its end", self._stream_id)
         except (LostLeaseError, LogUnavailableError) as error:
             logger.warning("run %s has no end from here: %r", self._stream_id, error)
 
-    async def _append(self, *messages: Message, origins: Sequence[Origin | None] = ()) -> None:
-        events = [Event(_NAMES[type(message)], dump(message)) for message in messages]
-        if self._late is not None:
-            # Begun while the log was away, and stopped before it was back.
-            held, stamps = self._late
-            none: list[Origin | None] = [None] * (len(held) - len(stamps))
-            events, origins, self._late = [*held, *events], [*stamps, *none, *origins], None
-        try:
-            await self._log.append(self._stream_id, events, origins)
-        except LogUnavailableError:
-            await self._append_late(events, origins)
 
-    async def _append_late(self, events: Sequence[Event], origins: Sequence[Origin | None]) -> None:
-        """Try again for as long as the lease lasts: an outage that is shorter is nobody's business."""
-        last = self._clock() + self._log.lease_s
-        while True:
-            self._late = (events, origins)
-            await asyncio.sleep(RETRY_S)
-            self._late = None
-            try:
-                await self._log.append(self._stream_id, events, origins)
-            except LogUnavailableError:
-                if self._clock() >= last:
-                    raise
-            else:
-                return
+def _event(message: Message) -> Event:
+    return Event(_NAMES[type(message)], dump(message))

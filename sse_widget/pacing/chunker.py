@@ -54,6 +54,10 @@ class Chunker:
     def push(self, token: str, now: float) -> Chunk | None:
         """Take one token; return the delta that it completes, if any."""
         if not self._parts:
+            if self.knobs.chunk_tokens <= 1 and now >= self.hold_until:
+                # What would be held and taken in the same breath.
+                self._sent_at = now
+                return Chunk(token, 1)
             self._first_at = now
         self._parts.append(token)
         knobs = self.knobs
