@@ -6,13 +6,14 @@ And more streams than a browser has connections, over two tabs: none hangs.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
-from rig import faults
+from rig import faults, proxies
 from rig.nginx import nginx, proxy
 from sse_server.app import static_folder
 
@@ -31,6 +32,8 @@ REFUSE = 'if ($http_accept ~ "text/event-stream") { return 403; }'
 
 SCENES = {
     "nothing in the way": (faults.healthy, "sse", ""),
+    "infra/nginx/sse.conf": (proxies.healthy, "sse", ""),
+    "infra/nginx/sse.conf, but it buffers": (proxies.buffering, "websocket", "held_back"),
     "buffers": (faults.buffering, "websocket", "held_back"),
     "compresses": (faults.packing, "websocket", "held_back"),
     "refuses event streams": (lambda url: proxy(url, REFUSE), "websocket", "refused"),
@@ -110,7 +113,7 @@ def test_the_answer_comes_whole_once_and_while_it_is_made(
     before = runs_started(standalone)
     with nginx(tmp_path, block(standalone)) as url:
         fresh_page.goto(url)
-        told = fresh_page.evaluate(READ, {"model": MODEL, "key": scene.replace(" ", "-")})
+        told = fresh_page.evaluate(READ, {"model": MODEL, "key": re.sub(r"\W+", "-", scene)})
     print(f"\n{scene}: {told['way']}, first text after {told['first']:.0f} ms")
     assert (told["state"], told["error"]) == ("done", None)
     assert (told["way"], told["resets"]) == (way, 0)

@@ -29,6 +29,7 @@ http {
   fastcgi_temp_path $folder/fastcgi;
   uwsgi_temp_path $folder/uwsgi;
   scgi_temp_path $folder/scgi;
+$http
   server {
     listen 127.0.0.1:$port$listen;
 $block
@@ -46,23 +47,32 @@ def program() -> str:
 
 
 @contextmanager
-def nginx(folder: Path, block: str, *, listen: str = "", scheme: str = "http") -> Iterator[str]:
+def nginx(folder: Path, block: str, *, listen: str = "", scheme: str = "http", http: str = "") -> Iterator[str]:
     """Run nginx with one server block, and yield its base URL; it ends by its id.
 
-    `listen` is what follows the port, as " ssl http2". Its files lie in a folder of their own inside `folder`.
+    `listen` is what follows the port, as " ssl http2"; `http` are lines for the http block. Its files lie in a folder
+    of their own inside `folder`.
     """
     port = unused_port()
     own = folder / f"nginx-{port}"
     own.mkdir()
-    config = own / "nginx.conf"
-    config.write_text(_CONFIG.substitute(folder=own, port=port, listen=listen, block=block), "utf-8")
-    running = Program([program(), "-p", str(own), "-c", str(config), "-e", "stderr"], own / "nginx.log")
-    try:
-        running.wait_for(r"start (worker process|event loop)|using the .* event method")
+    lines = _CONFIG.substitute(folder=own, port=port, listen=listen, block=block, http=http)
+    with running(own, lines):
         until_listening(port)
         yield f"{scheme}://127.0.0.1:{port}"
+
+
+@contextmanager
+def running(own: Path, lines: str) -> Iterator[None]:
+    """Run nginx with this whole configuration, which keeps it in the foreground; `own` is its folder."""
+    config = own / "nginx.conf"
+    config.write_text(lines, "utf-8")
+    process = Program([program(), "-p", str(own), "-c", str(config), "-e", "stderr"], own / "nginx.log")
+    try:
+        process.wait_for(r"start (worker process|event loop)|using the .* event method")
+        yield
     finally:
-        running.end()
+        process.end()
 
 
 def unused_port() -> int:

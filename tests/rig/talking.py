@@ -26,10 +26,15 @@ class Talk:
         self._waiting: list[dict[str, Any]] = []
 
     @classmethod
-    async def open(cls, url: str, **headers: str) -> Talk:
-        """Connect to the socket of a server at an http URL; header names have underscores for hyphens."""
+    async def open(cls, url: str, *, authority: str | None = None, **headers: str) -> Talk:
+        """Connect to the socket of a server at an http URL; header names have underscores for hyphens.
+
+        `authority` is the file with the certificates that are trusted.
+        """
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = HTTPRequest(url.replace("http", "ws", 1), headers=fields, request_timeout=PATIENCE_S)
+        request = HTTPRequest(
+            url.replace("http", "ws", 1), headers=fields, request_timeout=PATIENCE_S, ca_certs=authority
+        )
         return cls(await websocket_connect(request, max_message_size=1 << 26))
 
     async def send(self, op: str, ref: str, **fields: Any) -> None:
