@@ -35,7 +35,7 @@ from sse_server.log.base import (
     TrimmedStreamError,
     UnknownStreamError,
 )
-from sse_server.log.ear import TEND_S, Ear
+from sse_server.log.ear import Ear
 from sse_server.log.holding import TERMINAL, Caller, Holding, Row, rows_of
 from sse_server.log.tail import Tail
 from sse_widget.protocol.sse import Event, encode
@@ -52,6 +52,7 @@ CONNECTIONS = 32
 REMEMBERED_S = 24 * 3600.0
 """How long the id and the key of an expired stream are remembered."""
 
+MAX_TEXT_BYTES = 16 << 20
 LINGER_S = 10.0
 """How long the newest events of a stream are kept for its next reader."""
 
@@ -118,6 +119,7 @@ class RedisLog:
         self._nudges: dict[str, asyncio.Event] = {}
         self._asking: dict[tuple[str, int], asyncio.Task[list[Any]]] = {}
         self._cut_before = False
+        self._closed = False
         self._reaps_from_s = clock()
         self._ear = Ear(self._hearing.pubsub, reaching, f"{PREFIX}h:{self._node}", self)
         self._scripts = {
@@ -141,7 +143,7 @@ class RedisLog:
         held = self._held.get(stream_id)
         if held is None:
             # Whatever the reason, one that is not held cannot be appended to; Redis knows which it is.
-            self._checked(stream_id, await self._call("APPEND", stream_id, self._node, -1, "", 0, "", ""))
+            self._checked(stream_id, await self._call("APPEND", stream_id, self._node, -1, "", 0, "", "", 0))
             raise LostLeaseError(stream_id)
         caller = Caller()
         putting = asyncio.create_task(self._put(held, rows, caller))
@@ -170,7 +172,7 @@ class RedisLog:
             frames = held.frames(rows)
             ends = bool(rows) and rows[-1].event.event in TERMINAL
             pairs = [part for frame, row in zip(frames, rows, strict=True) for part in (frame, row.stamps)]
-            head = (self._node, held.last, self._time(), int(ends), *held.text(rows))
+            head = (self._node, held.last, self._time(), int(ends), *held.text(rows), MAX_TEXT_BYTES)
             verdict = await self._call("APPEND", stream_id, *head, *pairs)
             if verdict[0] == b"ok":
                 break
@@ -268,7 +270,7 @@ class RedisLog:
         owner, model, talk, text = (part.decode() for part in (*reply[1:4], reply[9]))
         first, last, ended, text_seq, unread_ms = reply[4:9]
         if held is not None and not asks:
-            text, text_seq = held.whole_text or "", held.text_seq
+            text, text_seq = (held.whole_text or "", held.text_seq) if reply[10] else ("", 0)
         return StreamInfo(
             stream_id=stream_id,
             meta=StreamMeta(owner, model, talk),
@@ -278,6 +280,7 @@ class RedisLog:
             text=text,
             text_seq=text_seq,
             unread_s=self._unread_s(stream_id, unread_ms / 1000),
+            text_whole=bool(reply[10]),
         )
 
     def _unread_s(self, stream_id: str, elsewhere_s: float) -> float:
@@ -320,7 +323,11 @@ class RedisLog:
         return gone
 
     async def renew(self, stream_ids: Sequence[str]) -> Sequence[str]:
-        """See EventLog.renew."""
+        """See EventLog.renew. The streams that are read here are said to be, at the same pace."""
+        now = self._clock()
+        read = [tail.stream_id for tail in self._tails.values() if tail.readers or now - tail.read_at < self.lease_s]
+        if read:
+            await self._call("SEEN", self._time(), *read)
         if not stream_ids:
             return ()
         lost = await self._call("RENEW", self._time(), _ms(self.lease_s), self._node, *stream_ids)
@@ -335,6 +342,7 @@ class RedisLog:
 
     async def close(self) -> None:
         """See EventLog.close."""
+        self._closed = True
         await self._ear.close()
         for asking in list(self._asking.values()):
             asking.cancel()
@@ -369,11 +377,8 @@ class RedisLog:
             tail.doubt()
 
     async def tend(self) -> None:
-        """Say which streams are read here, and listen no more to those that nobody has read for a while."""
+        """Listen no more to streams that nobody has read for a while."""
         now = self._clock()
-        read = [tail.stream_id for tail in self._tails.values() if tail.readers or now - tail.read_at < 2 * TEND_S]
-        if read:
-            await self._call("SEEN", self._time(), *read)
         for tail in list(self._tails.values()):
             if not tail.readers and now - tail.read_at > LINGER_S:
                 del self._tails[tail.stream_id]
@@ -388,6 +393,8 @@ class RedisLog:
         return "" if self._now is None else _ms(self._now())
 
     async def _call(self, script: str, *args: Any) -> Any:
+        if self._closed:
+            raise LogUnavailableError("the log is closed")
         with reaching():
             return await self._scripts[script](keys=[PREFIX], args=args)
 

@@ -26,6 +26,7 @@ local function tell(id, first, ended, frames)
   redis.call('PUBLISH', P .. 'n:' .. id, table.concat(head, ' ') .. '\\n' .. table.concat(frames))
 end
 local function grow(id, size)
+  if size == 0 then return end
   redis.call('HINCRBY', P .. 's:' .. id, 'size', size)
   redis.call('INCRBY', P .. 'bytes', size)
 end
@@ -33,6 +34,11 @@ local function finish(id, t)
   redis.call('HSET', P .. 's:' .. id, 'ended_at', whole(t))
   redis.call('ZREM', P .. 'leases', id)
   redis.call('ZADD', P .. 'done', whole(t), id)
+end
+local function drop_text(id)
+  grow(id, -redis.call('STRLEN', P .. 't:' .. id))
+  redis.call('HSET', P .. 's:' .. id, 'no_text', 1, 'text_seq', 0)
+  redis.call('UNLINK', P .. 't:' .. id)
 end
 local function forget(id)
   redis.call('DECRBY', P .. 'bytes', redis.call('HGET', P .. 's:' .. id, 'size') or 0)
@@ -65,7 +71,7 @@ APPEND = (
     + """
 local id, node, from, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local s = P .. 's:' .. id
-local m = redis.call('HMGET', s, 'owner', 'gone', 'node', 'ended_at', 'last')
+local m = redis.call('HMGET', s, 'owner', 'gone', 'node', 'ended_at', 'last', 'no_text')
 if not m[1] then return {'unknown'} end
 if m[2] then return {'expired', m[1]} end
 if m[3] ~= node then return {'lost'} end
@@ -74,7 +80,7 @@ if m[4] then return {'ended'} end
 if from < 0 then return {'lost'} end
 local ends, text, text_seq = ARGV[5] == '1', ARGV[6], ARGV[7]
 local frames, size, seq = {}, 0, from
-for i = 8, #ARGV, 2 do
+for i = 9, #ARGV, 2 do
   seq = seq + 1
   frames[#frames + 1] = ARGV[i]
   size = size + #ARGV[i] + #ARGV[i + 1]
@@ -82,17 +88,18 @@ for i = 8, #ARGV, 2 do
 end
 if seq == from then return {'ok', seq} end
 redis.call('HSET', s, 'last', whole(seq))
-if text_seq ~= '' then
-  redis.call('APPEND', P .. 't:' .. id, text)
+grow(id, size)
+if text_seq ~= '' and not m[6] then
+  grow(id, #text)
   redis.call('HSET', s, 'text_seq', text_seq)
+  if redis.call('APPEND', P .. 't:' .. id, text) > tonumber(ARGV[8]) then drop_text(id) end
 end
-grow(id, size + #text)
 if ends then finish(id, time(now)) end
 tell(id, from + 1, ends, frames)
 return {'ok', seq}
 """
 )
-"""id, node, last seq known, now, ends, text, text_seq, then frame and stamps of each event -> [verdict, ...].
+"""id, node, last seq known, now, ends, text, text_seq, longest text, then frame and stamps of each -> [verdict, ...].
 
 Only the holder of the lease may, and only if it knows the last event: what it sent before and got no answer to has
 landed or has not, and it finds out by `moved` before it sends anything twice.
@@ -131,16 +138,17 @@ INFO = (
     + """
 local id = ARGV[1]
 local s = P .. 's:' .. id
-local m = redis.call('HMGET', s, 'owner', 'gone', 'model', 'talk', 'first', 'last', 'ended_at', 'text_seq')
+local m = redis.call('HMGET', s, 'owner', 'gone', 'model', 'talk', 'first', 'last', 'ended_at', 'text_seq', 'no_text')
 if not m[1] then return {'unknown'} end
 if m[2] then return {'expired', m[1]} end
 local read = tonumber(redis.call('ZSCORE', P .. 'read', id) or 0)
 local text = ARGV[3] == '1' and redis.call('GET', P .. 't:' .. id) or ''
 local unread = time(ARGV[2]) - read
-return {'ok', m[1], m[3], m[4], tonumber(m[5]), tonumber(m[6]), m[7] and 1 or 0, tonumber(m[8]), unread, text}
+local ended, whole_text = m[7] and 1 or 0, m[9] and 0 or 1
+return {'ok', m[1], m[3], m[4], tonumber(m[5]), tonumber(m[6]), ended, tonumber(m[8]), unread, text, whole_text}
 """
 )
-"""id, now, with text -> ["ok", owner, model, conversation, first, last, ended, text_seq, unread ms, text]."""
+"""id, now, with text -> ["ok", owner, model, conversation, first, last, ended, text_seq, unread ms, text, whole]."""
 
 TRACES = (
     _COMMON
@@ -239,20 +247,28 @@ if over() > 0 then
     drop(id)
   end
 end
-for _, id in ipairs(over() > 0 and redis.call('ZRANGE', P .. 'leases', 0, -1) or {}) do
-  local s, e, much = P .. 's:' .. id, P .. 'e:' .. id, over()
-  if much <= 0 then break end
-  local freed, first = 0, tonumber(redis.call('HGET', s, 'first') or 1)
-  while freed < much do
-    local entries = redis.call('XRANGE', e, whole(first) .. '-0', '+', 'COUNT', 32)
-    if #entries < 2 then break end
-    for i = 1, #entries - 1 do
-      freed = freed + #entries[i][2][2] + #entries[i][2][4]
-      first = first + 1
-      if freed >= much then break end
+local running = over() > 0 and redis.call('ZRANGE', P .. 'leases', 0, -1) or {}
+local share = math.floor(tonumber(ARGV[3]) / math.max(1, #running))
+local target = share - math.floor(share / 8)
+for _, id in ipairs(running) do
+  local s, e = P .. 's:' .. id, P .. 'e:' .. id
+  local m = redis.call('HMGET', s, 'size', 'first')
+  local size, first, freed = tonumber(m[1] or 0), tonumber(m[2] or 1), 0
+  if size > share then
+    local text = redis.call('STRLEN', P .. 't:' .. id)
+    if text > target / 2 then
+      drop_text(id)
+      size = size - text
     end
-  end
-  if freed > 0 then
+    while size - freed > target do
+      local entries = redis.call('XRANGE', e, whole(first) .. '-0', '+', 'COUNT', 32)
+      if #entries < 2 then break end
+      for i = 1, #entries - 1 do
+        if size - freed <= target then break end
+        freed = freed + #entries[i][2][2] + #entries[i][2][4]
+        first = first + 1
+      end
+    end
     redis.call('XTRIM', e, 'MINID', whole(first) .. '-0')
     redis.call('HSET', s, 'first', whole(first))
     grow(id, -freed)
@@ -263,7 +279,8 @@ return gone
 )
 """now, age of finished streams, most bytes, how long ids are remembered -> ids that are gone.
 
-Finished streams go first, the oldest of them first; then the oldest events of those that go on.
+Finished streams go first, the oldest of them first; then the oldest events of those that go on and have more than an
+equal share each. What is trimmed goes an eighth below the share, and its text may take half of that.
 """
 
 DELETE = (
