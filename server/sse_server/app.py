@@ -64,7 +64,7 @@ class Server:
 
     def __init__(self, config: Config, *, prefix: str = "", token: str | None = None) -> None:
         shelf = Shelf(config.cassettes, _shipped("cassettes"))
-        self.models = Models(config.model, shelf)
+        self.models = Models(config, shelf)
         log = log_of(config)
         spans = SpanBooks()
         tickets = TicketOffice(secrets.token_bytes(32), time.time)

@@ -8,6 +8,7 @@ import tomllib
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "SSE_SERVER_"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
-_LISTS = frozenset({"allow_origin", "trusted_proxy"})
+MOST_RETRIES = 10
+_BORROWED = {"openai_url": "OPENAI_BASE_URL", "anthropic_url": "ANTHROPIC_BASE_URL"}
+"""The providers' own variables, which count where no setting of this server does."""
+
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -45,6 +49,16 @@ class Config(msgspec.Struct, frozen=True):
     allow_origin: tuple[str, ...] = ()
     rate_limit: str = "5/minute"
     trusted_proxy: tuple[str, ...] = ()
+    allow_model: tuple[str, ...] = ()
+    openai_url: str = ""
+    openai_key_file: str = ""
+    anthropic_url: str = ""
+    anthropic_key_file: str = ""
+    upstream_connect_timeout_s: float = 10.0
+    upstream_idle_timeout_s: float = 120.0
+    upstream_retries: int = 2
+    max_synthetic_tokens: int = 100_000
+    max_synthetic_s: float = 3600.0
     allow_faults: bool = False
     insecure: bool = False
     exit_with_stdin: bool = False
@@ -70,8 +84,18 @@ class Config(msgspec.Struct, frozen=True):
 _HELP = {
     "host": "address to listen on",
     "port": "port to listen on; 0 picks a free one",
-    "model": "model of questions that name none: local, path/to/model.gguf, synthetic:…, or replay:…",
     "log": "where events are kept: memory, or redis://HOST:PORT/0 (also rediss://, unix://) for several processes",
+    "model": "model of questions that name none: local, FILE.gguf, openai:…, anthropic:…, synthetic:…, or replay:…",
+    "allow_model": "pattern of models that may be asked, such as openai:gpt-* (all that are set up, if never given)",
+    "openai_url": "address of an OpenAI-compatible server, such as http://127.0.0.1:11434/v1 (or OPENAI_BASE_URL)",
+    "openai_key_file": "file with the key of models openai:… (or OPENAI_API_KEY)",
+    "anthropic_url": "address of a server with Anthropic's Messages API (or ANTHROPIC_BASE_URL)",
+    "anthropic_key_file": "file with the key of models anthropic:… (or ANTHROPIC_API_KEY)",
+    "upstream_connect_timeout_s": "seconds until a connection to a provider must stand",
+    "upstream_idle_timeout_s": "seconds that a provider may be silent",
+    "upstream_retries": "how often a provider that fails is asked again before the first token",
+    "max_synthetic_tokens": "most tokens of a model synthetic:…",
+    "max_synthetic_s": "longest time that a model synthetic:… takes, in seconds",
     "cassettes": "folder of .ssecast recordings, or one of them, beside those that come with the package",
     "heartbeat_s": "seconds without a write until a ping is sent",
     "max_question_length": "longest question, in characters",
@@ -96,11 +120,12 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] = os.en
     """Return the settings; raises ConfigError, or SystemExit for `--help` and unknown flags."""
     chosen = vars(_parser().parse_args(arguments))
     path = chosen.pop("config", None) or environment.get(f"{ENV_PREFIX}CONFIG")
-    values = _from_file(Path(path)) if path else {}
+    values: dict[str, Any] = {field: environment[name] for field, name in _BORROWED.items() if environment.get(name)}
+    values |= _from_file(Path(path)) if path else {}
     for field in msgspec.structs.fields(Config):
         raw = environment.get(ENV_PREFIX + field.name.upper())
         if raw is not None:
-            values[field.name] = raw.split(",") if field.name in _LISTS else raw
+            values[field.name] = raw.split(",") if isinstance(field.default, tuple) else raw
     values.update(chosen)
     try:
         config = msgspec.convert(values, Config, strict=False)
@@ -123,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         text = f"{_HELP[field.name]} (default: {field.default!r})" if field.default else _HELP[field.name]
         if isinstance(field.default, bool):
             parser.add_argument(flag, action="store_true", help=text)
-        elif field.name in _LISTS:
+        elif isinstance(field.default, tuple):
             parser.add_argument(flag, action="append", metavar=field.name.rpartition("_")[2].upper(), help=text)
         else:
             parser.add_argument(flag, metavar=field.name.rpartition("_")[2].upper(), help=text)
@@ -155,13 +180,40 @@ def _check(config: Config) -> None:
             config.unread_limit_s,
             config.expire_s,
             config.producer_timeout_s,
+            config.upstream_connect_timeout_s,
+            config.upstream_idle_timeout_s,
+            config.max_synthetic_s,
         )
     ):
         raise ConfigError("times must be finite numbers of seconds greater than zero")
     if min(config.max_runs, config.max_question_length, config.max_pushed_bytes) < 1:
         raise ConfigError("max_runs, max_question_length and max_pushed_bytes must be at least 1")
+    if not 0 <= config.upstream_retries <= MOST_RETRIES:
+        raise ConfigError(f"upstream_retries must be from 0 to {MOST_RETRIES}; got {config.upstream_retries}")
+    if config.max_synthetic_tokens < 1:
+        raise ConfigError("max_synthetic_tokens must be at least 1")
+    for name in ("openai_url", "anthropic_url"):
+        _check_url(name, getattr(config, name))
     if not config.on_loopback and not config.token_file and not config.insecure:
         raise ConfigError(
             f"host {config.host} can be reached from other machines and no token is set. Give --token-file FILE, "
             "or --insecure if everyone who reaches it may ask."
+        )
+
+
+def _check_url(name: str, url: str) -> None:
+    """Refuse what is no plain address of a server; a key in it would get into logs, so it is not repeated."""
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    else:
+        fits = fits and not (parts.query or parts.fragment or "@" in parts.netloc) and url.isprintable()
+    if not fits:
+        raise ConfigError(
+            f"{name} must be an address such as https://host/v1, without a user, a password or a query; "
+            "a key has its own file or variable"
         )

@@ -290,6 +290,7 @@ _STATUS = {
     "overloaded": 503,
     "shutdown": 503,
     "log_unavailable": 503,
+    "broken_source": 502,
 }
 _RETRYABLE = {
     "overloaded",

@@ -42,6 +42,8 @@ def test_every_setting_has_its_flag_its_variable_and_its_key(tmp_path, field):
         "host": "localhost",
         "log": "memory",
         "allow_origin": "http://a:1",
+        "openai_url": "http://a:1/v1",
+        "anthropic_url": "https://b",
         "allow_faults": True,
         "insecure": True,
         "exit_with_stdin": True,
@@ -54,7 +56,7 @@ def test_every_setting_has_its_flag_its_variable_and_its_key(tmp_path, field):
         f"{field} = true"
         if raw is True
         else f'{field} = ["{raw}"]'
-        if field in {"allow_origin", "trusted_proxy"}
+        if field.startswith("allow_") or field == "trusted_proxy"
         else f'{field} = "{raw}"'
     )
     by_key = read_config(["--config", from_file(tmp_path, toml)], {})
@@ -85,6 +87,14 @@ def test_several_origins():
         (["--max-runs", "0"], "max_runs"),
         (["--max-question-length", "0"], "max_question_length"),
         (["--max-runs", "1.5"], "max_runs"),
+        (["--upstream-retries", "11"], "from 0 to 10; got 11"),
+        (["--upstream-idle-timeout-s", "0"], "greater than zero"),
+        (["--max-synthetic-tokens", "0"], "max_synthetic_tokens"),
+        (["--openai-url", "localhost:11434"], "openai_url must be an address"),
+        (["--openai-url", "https://"], "openai_url must be an address"),
+        (["--openai-url", "ftp://host/v1"], "openai_url must be an address"),
+        (["--openai-url", "http://host:99999/v1"], "openai_url must be an address"),
+        (["--anthropic-url", "https://host/?key=1"], "anthropic_url must be an address"),
         (["--host", EVERYWHERE], "--insecure"),
         (["--host", "::"], "--insecure"),
         (["--host", ""], "--insecure"),

@@ -13,7 +13,7 @@ import pytest
 
 import sse_widget as sw
 from rig.serving import CHAT, PATIENCE_S, data_of, text_of
-from sse_server.config import ConfigError
+from sse_server.config import Config, ConfigError
 from sse_server.errors import ServerError
 from sse_server.sources.base import ChatMessage, ChatRequest
 from sse_server.sources.models import Models
@@ -157,7 +157,7 @@ def test_a_name_is_no_path(folder, name):
     inner.mkdir()
     (folder / "openai.ssecast").rename(inner / "openai.ssecast")
     with pytest.raises(ServerError) as error:
-        Models(f"replay:{name}", Shelf(str(folder), folder / "shipped"))
+        Models(Config(model=f"replay:{name}"), Shelf(str(folder), folder / "shipped"))
     assert (error.value.status, error.value.code) == (404, "not_found")
     assert "broken, cut, damaged" in error.value.message
     assert str(folder) not in error.value.message

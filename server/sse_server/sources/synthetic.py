@@ -94,6 +94,20 @@ def _number(name: str, raw: str) -> float:
     return value
 
 
+def check_caps(params: SyntheticParams, most_tokens: int, longest_s: float) -> None:
+    """Refuse more tokens or a longer time than the server allows; the time is that of all gaps, without jitter."""
+    if params.tokens > most_tokens:
+        raise _refusal("tokens", number_words(1, most_tokens, whole=True), str(params.tokens))
+    stalls = params.tokens // params.stall_every if params.stall_every else 0
+    whole_s = params.ttft_ms / 1000 + stalls * params.stall_ms / 1000
+    whole_s += params.tokens / params.rate if params.rate else 0.0
+    if whole_s > longest_s:
+        want = Words(
+            f"such that the whole takes at most {longest_s:g} s", f"بحيث لا يستغرق الكل أكثر من {longest_s:g} ثانية"
+        )
+        raise _refusal("rate", want, f"{params.rate:g}")
+
+
 def _refusal(name: str, want: Words, got: str) -> ServerError:
     return ServerError("bad_parameter", name=f"synthetic:{name}", want=want, got=f'"{got[:_SHOWN]}"')
 
