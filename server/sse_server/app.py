@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sse_server.config import REDIS_SCHEMES, ConfigError
 from sse_server.delivery import Counters
 from sse_server.guards.auth import Gate
+from sse_server.guards.credentials import OWNER, read_secret, read_tokens
+from sse_server.guards.jwt import verifier_of
 from sse_server.guards.limits import Quota
 from sse_server.guards.proxies import Proxies
 from sse_server.guards.tickets import TicketOffice
@@ -59,7 +61,7 @@ ROUTES: list[tuple[str, type[Route]]] = [
 class Server:
     """One server's parts, made from its settings: the Tornado application, and how to end it.
 
-    `prefix` is the path in front of the routes; `token` overrides the one of the settings.
+    `prefix` is the path in front of the routes; `token` stands for all that the settings say of them.
     """
 
     def __init__(self, config: Config, *, prefix: str = "", token: str | None = None) -> None:
@@ -67,14 +69,16 @@ class Server:
         self.models = Models(config, shelf)
         log = log_of(config)
         spans = SpanBooks()
-        tickets = TicketOffice(secrets.token_bytes(32), time.time)
+        tickets = TicketOffice(read_secret(config), time.time)
+        tokens = read_tokens(config) if token is None else [(OWNER, token)]
+        verifier = verifier_of(config) if token is None else None
         self.services = Services(
             config=config,
             log=log,
             runs=Runs(
                 log, self.models.source_of, spans, unread_limit_s=config.unread_limit_s, max_runs=config.max_runs
             ),
-            gate=Gate(token or config.token(), tickets),
+            gate=Gate(tokens, tickets, verifier.subject if verifier else None),
             tickets=tickets,
             quota=Quota(config.rate_limit, config.log),
             proxies=Proxies(config.trusted_proxy),

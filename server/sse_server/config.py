@@ -21,6 +21,7 @@ MOST_RETRIES = 10
 _BORROWED = {"openai_url": "OPENAI_BASE_URL", "anthropic_url": "ANTHROPIC_BASE_URL"}
 """The providers' own variables, which count where no setting of this server does."""
 
+_SECRETS = frozenset({"tokens"})
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -45,6 +46,11 @@ class Config(msgspec.Struct, frozen=True):
     producer_timeout_s: float = 60.0
     max_pushed_bytes: int = 8 << 20
     token_file: str = ""
+    tokens: str = ""
+    jwt_key_file: str = ""
+    jwt_audience: str = ""
+    jwt_issuer: str = ""
+    secret_file: str = ""
     ready_file: str = ""
     allow_origin: tuple[str, ...] = ()
     rate_limit: str = "5/minute"
@@ -68,17 +74,10 @@ class Config(msgspec.Struct, frozen=True):
         """Whether only this machine can reach the server."""
         return self.host in LOOPBACK_HOSTS
 
-    def token(self) -> str | None:
-        """Return the token of the token file, None when there is none."""
-        if not self.token_file:
-            return None
-        try:
-            token = Path(self.token_file).read_text("utf-8").strip()
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot read the token file: {error}") from error
-        if not token:
-            raise ConfigError("the token file is empty; put one random token into it")
-        return token
+    @property
+    def authenticated(self) -> bool:
+        """Whether requests must prove who they come from."""
+        return bool(self.token_file or self.tokens or self.jwt_key_file)
 
 
 _HELP = {
@@ -105,7 +104,12 @@ _HELP = {
     "send_timeout_s": "seconds after which a reader that takes no bytes is given up",
     "producer_timeout_s": "seconds after which a run whose text is pushed by a silent process is ended",
     "max_pushed_bytes": "longest text that is pushed to one run, in bytes of UTF-8",
-    "token_file": "file with the bearer token that requests must carry",
+    "token_file": "file with the bearer token that requests must carry, or a line `name token` for each principal",
+    "tokens": "the same as text; only as a variable or a key, for other users see the command line",
+    "jwt_key_file": "public key (PEM) or HS256 secret of JSON Web Tokens; their `sub` is the principal",
+    "jwt_audience": "`aud` that JSON Web Tokens must have",
+    "jwt_issuer": "`iss` that JSON Web Tokens must have",
+    "secret_file": "file with 32 random bytes or more that tickets and cookies are signed with; nodes share one",
     "ready_file": "file to write the server's URL into once it listens",
     "allow_origin": "origin of pages that may ask from elsewhere, such as https://lab.example or http://localhost:*",
     "rate_limit": "most new runs in a time, like 5/minute or off, of one principal or, without tokens, of one address",
@@ -144,6 +148,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of these settings")
     for field in msgspec.structs.fields(Config):
+        if field.name in _SECRETS:
+            continue
         flag = "--" + field.name.replace("_", "-")
         text = f"{_HELP[field.name]} (default: {field.default!r})" if field.default else _HELP[field.name]
         if isinstance(field.default, bool):
@@ -194,9 +200,10 @@ def _check(config: Config) -> None:
         raise ConfigError("max_synthetic_tokens must be at least 1")
     for name in ("openai_url", "anthropic_url"):
         _check_url(name, getattr(config, name))
-    if not config.on_loopback and not config.token_file and not config.insecure:
+    if not config.on_loopback and not config.authenticated and not config.insecure:
         raise ConfigError(
-            f"host {config.host} can be reached from other machines and no token is set. Give --token-file FILE, "
+            f"host {config.host} can be reached from other machines and no token is set. Give --token-file FILE "
+            "or --jwt-key-file FILE, "
             "or --insecure if everyone who reaches it may ask."
         )
 

@@ -24,6 +24,7 @@ from sse_server.config import read_config
 from sse_server.errors import ServerError
 from sse_server.guards.access import check_decisions
 from sse_server.guards.auth import FOREIGN_PAGE, Principal, check_fetch_site
+from sse_server.guards.credentials import OWNER
 from sse_server.handlers.intake import methods_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from sse_server.handlers.base import Route
 
-OWNER = "owner"
 HUB_USER = "JUPYTERHUB_USER"
 """The variable in which JupyterHub names the owner of a single-user server."""
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from sse_server.config import ENV_PREFIX, Config, ConfigError, read_config
+from sse_server.guards.credentials import read_secret, read_tokens
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - it is refused, or never listened on
 
@@ -24,7 +25,8 @@ def test_the_defaults_are_those_of_the_design():
     assert config == Config()
     assert (config.host, config.port, config.model, config.log) == ("127.0.0.1", 8765, "local", "memory")
     assert (config.heartbeat_s, config.max_question_length) == (20.0, 10_000)
-    assert config.token() is None
+    assert not config.authenticated
+    assert read_tokens(config) == []
 
 
 def test_flags_go_before_the_environment_and_the_environment_before_the_file(tmp_path):
@@ -36,7 +38,10 @@ def test_flags_go_before_the_environment_and_the_environment_before_the_file(tmp
     assert read_config(["--config", other], {"SSE_SERVER_CONFIG": path}).port == 9
 
 
-@pytest.mark.parametrize("field", [field.name for field in msgspec.structs.fields(Config)])
+FLAGS = [field.name for field in msgspec.structs.fields(Config) if field.name != "tokens"]
+
+
+@pytest.mark.parametrize("field", FLAGS)
 def test_every_setting_has_its_flag_its_variable_and_its_key(tmp_path, field):
     value = {
         "host": "localhost",
@@ -62,6 +67,49 @@ def test_every_setting_has_its_flag_its_variable_and_its_key(tmp_path, field):
     by_key = read_config(["--config", from_file(tmp_path, toml)], {})
     assert by_flag == by_variable == by_key
     assert (by_flag != Config()) == (field != "log")
+
+
+def test_tokens_come_from_the_environment_but_not_from_the_command_line(tmp_path):
+    config = read_config([], {"SSE_SERVER_TOKENS": "alice a1\nbob b1\n\n# both of hers\nalice a2"})
+    assert read_tokens(config) == [("alice", "a1"), ("bob", "b1"), ("alice", "a2")]
+    assert read_tokens(read_config([], {"SSE_SERVER_TOKENS": "bare"})) == [("owner", "bare")]
+    with pytest.raises(SystemExit):
+        read_config(["--tokens", "bare"], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("alice", None),
+        ("alice a\nbob", "entry 2 is not"),
+        ("alice a b", "entry 1"),
+        ("al:ice a", "A name has 1 to 64"),
+        ("jwt:alice a", "A name has"),
+        ("alice same\nbob same", "alice and bob have the same token"),
+        ("# nothing\n", "is empty"),
+    ],
+)
+def test_a_token_file_that_does_not_fit_is_refused_without_repeating_it(tmp_path, text, says):
+    path = tmp_path / "tokens"
+    path.write_text(text, "utf-8")
+    config = read_config(["--token-file", str(path)], {})
+    if says is None:
+        assert read_tokens(config) == [("owner", text)]
+        return
+    with pytest.raises(ConfigError, match=says) as refused:
+        read_tokens(config)
+    assert "same\n" not in str(refused.value)
+
+
+def test_a_secret_is_long_or_made_anew(tmp_path):
+    path = tmp_path / "secret"
+    path.write_bytes(b"0123456789abcdef" * 2 + b"\n")
+    config = read_config(["--secret-file", str(path)], {})
+    assert read_secret(config) == b"0123456789abcdef" * 2
+    path.write_bytes(b"short")
+    with pytest.raises(ConfigError, match="holds 5 bytes"):
+        read_secret(config)
+    assert read_secret(Config()) != read_secret(Config())
 
 
 def test_several_origins():
@@ -137,13 +185,16 @@ def test_files_that_cannot_be_read(tmp_path):
         (tmp_path, "cannot"),
     ):
         with pytest.raises(ConfigError, match=says):
-            read_config(["--token-file", str(path)], {}).token()
+            read_tokens(read_config(["--token-file", str(path)], {}))
 
 
 def test_other_machines_are_let_in_with_a_token_or_when_it_is_said(tmp_path):
     token = tmp_path / "token"
     token.write_text("secret\n", "utf-8")
-    assert read_config(["--host", EVERYWHERE, "--token-file", str(token)], {}).token() == "secret"
+    config = read_config(["--host", EVERYWHERE, "--token-file", str(token)], {})
+    assert read_tokens(config) == [("owner", "secret")]
+    assert read_config(["--host", EVERYWHERE], {"SSE_SERVER_TOKENS": "secret"}).authenticated
+    assert read_config(["--host", EVERYWHERE, "--jwt-key-file", str(token)], {}).authenticated
     assert read_config(["--host", EVERYWHERE, "--insecure"], {}).insecure
     for host in ("localhost", "127.0.0.1", "::1"):
         assert read_config(["--host", host], {}).on_loopback
@@ -178,5 +229,6 @@ def test_the_program_says_what_is_wrong_and_ends(flags, says):
 def test_help_names_every_flag_with_its_meaning():
     done = run("--help")
     assert done.returncode == 0
-    for field in msgspec.structs.fields(Config):
-        assert f"--{field.name.replace('_', '-')}" in done.stdout
+    for name in FLAGS:
+        assert f"--{name.replace('_', '-')}" in done.stdout
+    assert "--tokens" not in done.stdout, "everyone on the machine can see a command line"

@@ -84,7 +84,7 @@ def test_no_text_makes_the_check_fail(text):
     ],
 )
 def test_the_token_opens_and_nothing_like_it(authorization, opens):
-    gate = Gate("secret", office())
+    gate = Gate([("owner", "secret")], office())
     if opens:
         assert gate.principal(authorization, "") == Principal("owner")
     else:
@@ -94,7 +94,7 @@ def test_the_token_opens_and_nothing_like_it(authorization, opens):
 
 
 def test_without_a_token_everyone_is_the_owner_but_a_bad_ticket_is_still_refused():
-    gate = Gate(None, office())
+    gate = Gate([], office())
     for authorization in ("", "Bearer anything", "Basic x", "nonsense"):
         assert gate.principal(authorization, "").name == "owner"
     for authorization, ticket in (("", "a.b"), ("Ticket a.b", ""), ("Ticket \xff.x", "")):
@@ -104,7 +104,7 @@ def test_without_a_token_everyone_is_the_owner_but_a_bad_ticket_is_still_refused
 
 def test_a_ticket_is_nobody_and_reaches_one_stream():
     tickets = office()
-    principal = Gate("secret", tickets).principal("", tickets.issue(STREAM, frozenset({"read"})))
+    principal = Gate([("owner", "secret")], tickets).principal("", tickets.issue(STREAM, frozenset({"read"})))
     assert principal.name is None
     principal.require("read", STREAM)
     for right, stream_id, code in [

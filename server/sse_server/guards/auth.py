@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -10,9 +11,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from sse_server.errors import ServerError, Words
+from sse_server.guards.credentials import OWNER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sse_server.guards.tickets import TicketOffice
 
@@ -47,23 +49,33 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 class Gate:
-    """Decides who a request comes from. Without a token anyone who reaches the server is the one local principal."""
+    """Decides who a request comes from. `tokens` are (principal, token); `jwt` returns whom a JSON Web Token names.
 
-    def __init__(self, token: str | None, tickets: TicketOffice) -> None:
-        self._token = token
+    Without either anyone who reaches the server is the one local principal.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[tuple[str, str]],
+        tickets: TicketOffice,
+        jwt: Callable[[str], str | None] | None = None,
+    ) -> None:
+        # Digests are of one length: comparing them tells nothing of a token, not even how long it is.
+        self._digests = [(name, _digest(token)) for name, token in tokens]
         self._tickets = tickets
+        self._jwt = jwt
 
     @property
     def guarded(self) -> bool:
         """Whether requests must prove who they come from."""
-        return self._token is not None
+        return bool(self._digests) or self._jwt is not None
 
     def known(self, authorization: str, ticket: str) -> Principal | None:
         """Return whom a token or a ticket proves, None without one. Raises `unauthorized` for a ticket that is none."""
         scheme, _, value = authorization.partition(" ")
         value = value.strip()
-        if scheme.lower() == "bearer" and self.accepts(value):
-            return Principal("owner")
+        if scheme.lower() == "bearer" and (name := self._name_of(value)) is not None:
+            return Principal(name)
         ticket = ticket or (value if scheme.lower() == "ticket" else "")
         if not ticket:
             return None
@@ -75,13 +87,28 @@ class Gate:
     def principal(self, authorization: str, ticket: str) -> Principal:
         """Return the principal of these credentials, or raise `unauthorized`."""
         known = self.known(authorization, ticket)
-        if known is None and self._token is not None:
+        if known is None and self.guarded:
             raise ServerError("unauthorized")
-        return known or Principal("owner")
+        return known or Principal(OWNER)
 
     def accepts(self, token: str) -> bool:
-        """Whether this is the server's token, compared in constant time."""
-        return self._token is not None and hmac.compare_digest(token.encode(), self._token.encode())
+        """Whether this is a token of the server."""
+        return self._name_of(token) is not None
+
+    def _name_of(self, token: str) -> str | None:
+        """Return whom a bearer token names. All tokens are compared, each in constant time."""
+        found, digest = None, _digest(token)
+        for name, known in self._digests:
+            if hmac.compare_digest(digest, known):
+                found = name
+        if found is None and self._jwt is not None and (subject := self._jwt(token)) is not None:
+            # A name of its own kind: an issuer cannot name a principal of the token file.
+            found = f"jwt:{subject}"
+        return found
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
 def check_host(host: str) -> None:
