@@ -171,7 +171,8 @@ def _head(response: httpx.Response) -> Head:
     return Head(
         status=response.status_code,
         content_type=headers.get("content-type", ""),
-        stream_id=headers.get("x-stream-id", ""),
+        # Where our server speaks as another does, its events have neither our ids nor our end.
+        stream_id="" if "x-stream-format" in headers else headers.get("x-stream-id", ""),
         retry_after_ms=retry_after_ms(headers.get("retry-after", ""), time.time()),
     )
 

@@ -23,6 +23,7 @@ from sse_server.handlers.base import Route, Services
 from sse_server.handlers.cassettes import CassetteHandler, CassettesHandler
 from sse_server.handlers.chat import ChatHandler
 from sse_server.handlers.intake import Application
+from sse_server.handlers.openai import CompletionsHandler, ModelHandler, ModelsHandler, NoModelRoute
 from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler, PartHandler
 from sse_server.handlers.push import PushedRunsHandler, TokensHandler
 from sse_server.handlers.runs import RunHandler
@@ -54,6 +55,9 @@ ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/cassettes/([^/]+)", CassetteHandler),
     (r"/api/v1/stream/health", HealthHandler),
     (r"/api/v1/clock", ClockHandler),
+    (r"/v1/chat/completions", CompletionsHandler),
+    (r"/v1/models", ModelsHandler),
+    (r"/v1/models/(.+)", ModelHandler),
     (r"/static/(part-[a-z]+\.js)", PartHandler),
 ]
 
@@ -84,6 +88,7 @@ class Server:
             proxies=Proxies(config.trusted_proxy),
             counters=Counters(),
             model=self.models.default,
+            models=self.models,
             prefix=prefix,
             node=secrets.token_hex(4),
             static=static_folder(),
@@ -94,7 +99,8 @@ class Server:
     def application(self) -> Application:
         """Return the standalone application: the routes and the page. Its HTTPServer takes `handlers.intake.LIMITS`."""
         services = {"services": self.services}
-        rules: list[Any] = [(path, handler, services) for path, handler in [*ROUTES, (r"/api/.*", MissingHandler)]]
+        missing = [(r"/api/.*", MissingHandler), (r"/v1/.*", NoModelRoute)]
+        rules: list[Any] = [(path, handler, services) for path, handler in [*ROUTES, *missing]]
         static = self.services.static
         if static.is_dir():
             rules.append((r"/(.*)", PageHandler, {"path": str(static), "default_filename": "index.html"}))

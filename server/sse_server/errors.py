@@ -66,6 +66,10 @@ MESSAGES: dict[str, Words] = {
         'There is no parameter "{name}". Known ones: {known}.',
         'لا يوجد معامل باسم "{name}". المعاملات المعروفة: {known}.',
     ),
+    "unsupported_parameter": Words(
+        'This server does not do what "{name}" asks for: an answer is one text. Leave it out; allowed: {allowed}.',
+        'لا ينفّذ هذا الخادم ما يطلبه "{name}": الإجابة نص واحد. احذفه؛ المسموح به: {allowed}.',
+    ),
     "unknown_model": Words(
         'The model "{name}" is not offered here. Offered: {known}.',
         'النموذج "{name}" غير متاح هنا. المتاح: {known}.',
@@ -244,6 +248,7 @@ CODES = {
     "bad_utf8": "invalid_request",
     "bad_parameter": "invalid_request",
     "unknown_parameter": "invalid_request",
+    "unsupported_parameter": "invalid_request",
     "unknown_model": "invalid_request",
     "unknown_cassette": "not_found",
     "bad_cassette": "upstream_error",
@@ -313,6 +318,7 @@ class ServerError(SSEWidgetError):
 
     def __init__(self, message_key: str, *, retry_after_s: int | None = None, **values: object) -> None:
         code = CODES.get(message_key, message_key)
+        self.message_key = message_key
         self.words = MESSAGES[message_key]
         self.values = values
         self.status = _STATUS.get(message_key) or _STATUS.get(code, 500)

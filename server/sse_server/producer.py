@@ -23,6 +23,7 @@ from sse_server.log.base import (
 )
 from sse_server.outbox import Outbox
 from sse_server.sources.base import ChatRequest, Usage
+from sse_server.sources.stops import until_stop
 from sse_widget.pacing.chunker import Chunk, Chunker, Knobs
 from sse_widget.protocol.checksum import Checksum
 from sse_widget.protocol.events import TEXT, Delta, Done, DoneReason, Error, Message, Metadata, Start, dump
@@ -105,8 +106,9 @@ class Producer:
     async def _generate(self) -> DoneReason:
         self._outbox.put(_event(Start()))
         reason: Literal["stop", "length"] = "stop"
-        outbox = self._outbox
-        async with aclosing(self._source.tokens(self._order.request)) as tokens:
+        outbox, request = self._outbox, self._order.request
+        answer = self._source.tokens(request)
+        async with aclosing(until_stop(answer, request.stop) if request.stop else answer) as tokens:
             async for token in tokens:
                 if token.text:
                     self._push(token.text)

@@ -22,6 +22,8 @@ STOP_TIMEOUT_S = 3.0
 PATIENCE_S = 45.0
 _OWN_ROUTE = re.compile(r"/api/v1/stream/chat/?$")
 _OPENAI_ROUTE = "/chat/completions"
+_NEVER_RETURNS = {"X-On-Leave": "stop"}
+"""Has our server end a run whose connection closes, as others do; they ignore it."""
 
 
 class Target:
@@ -82,7 +84,8 @@ class Target:
             params={"stream_options": {"include_usage": True}, **self.params},
         )
         request = order.request()
-        return self._client.stream(request.method, request.url, headers=request.headers, content=request.content)
+        headers = {**request.headers, **_NEVER_RETURNS}
+        return self._client.stream(request.method, request.url, headers=headers, content=request.content)
 
     async def stop(self, stream: Stream) -> None:
         """End the run of a stream that is left; a server with OpenAI's routes ends it when the connection closes."""

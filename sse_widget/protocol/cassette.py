@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 SUFFIX = ".ssecast"
 VERSION = 1
 
-KEPT_HEADERS = frozenset({"content-type", "cache-control", "x-accel-buffering", "x-stream-id", "server", "via"})
+KEPT_HEADERS = frozenset(
+    {"content-type", "cache-control", "x-accel-buffering", "x-stream-id", "x-stream-format", "server", "via"}
+)
 """Headers of the response that matter to a replay or to its reader, and hold no secret; no other is stored."""
 
 How = Literal["ended", "cut", "left"]

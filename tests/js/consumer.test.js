@@ -158,6 +158,23 @@ test("attach: by the URL of a run, by ?after, by the last event id, by snapshot,
   assert.equal(server.starts, 0);
 });
 
+test("a stream of ours in another's form is read as that of another server", async (t) => {
+  const server = await LogServer.start(t);
+  server.script = [
+    (response) => {
+      response.writeHead(200, { ...EVENT_STREAM, "X-Stream-Id": STREAM, "X-Stream-Format": "openai" });
+      response.end('data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: [DONE]\n\n');
+    },
+  ];
+  /** @type {string[]} */
+  const raw = [];
+  const consumer = new SSEConsumer(new URL("/v1/chat/completions", server.chatUrl).href, ASK);
+  consumer.onEvent((event) => raw.push(event.data));
+  assert.equal(await consumer.connect(), "done");
+  assert.deepEqual(raw, ['{"choices":[{"delta":{"content":"a"}}]}', "[DONE]"]);
+  assert.equal(server.visits.length, 1);
+});
+
 test("every handler hears its event, in order, with parsed data", async (t) => {
   const server = await LogServer.start(t);
   server.append("start", { status: "started" });

@@ -95,9 +95,7 @@ def may_open(count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _read(
-    pipe: Connection, port: int, target: str, readers: int, core: int | None, sample: int, mute: bool
-) -> None:
+def _read(pipe: Connection, port: int, target: str, readers: int, core: int | None, sample: int, mute: bool) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
     may_open(readers + 100)

@@ -140,7 +140,10 @@ def read_chat(fields: Mapping[str, Any], *, default_model: str, max_length: int,
     """Return the question of these fields, of which `read_connection` has checked the names."""
     messages = _messages(fields)
     _check_question(messages, max_length)
-    options = {name: spec.read(name, fields[name]) for name, spec in MODEL_OPTIONS.items() if name in fields}
+    options: dict[str, Any] = {
+        name: spec.read(name, fields[name]) for name, spec in MODEL_OPTIONS.items() if name in fields
+    }
+    options["stop"] = tuple(fields.get("stop", ()))
     request = msgspec.convert({**options, "messages": messages, "model": _model(fields, default_model)}, ChatRequest)
     knobs = msgspec.convert(read_knobs(fields), Knobs)
     return Chat(Order(request, knobs, lang), read_conversation(fields))

@@ -21,6 +21,7 @@ from sse_server.guards.tickets import TicketOffice
 from sse_server.guards.validation import query_fields
 from sse_server.log.base import EventLog
 from sse_server.runs import Runs
+from sse_server.sources.models import Models
 from sse_server.sources.shelf import Shelf
 from sse_server.spans import SpanBooks
 from sse_widget.protocol.events import CONTENT_TYPE, dump
@@ -55,8 +56,9 @@ class Socket(Protocol):
 class Services(msgspec.Struct, frozen=True):
     """What handlers work with, made in app.py.
 
-    `model` is that of questions that name none, `prefix` the path before `/api/v1`, `node` names the process, `static`
-    is the folder of the bundles, `shelf` has the recordings, `spans` what pages saw; `sockets` are those that are open.
+    `model` is that of questions that name none, `models` are those to choose from, `prefix` the path before `/api/v1`,
+    `node` names the process, `static` is the folder of the bundles, `shelf` has the recordings, `spans` what pages saw;
+    `sockets` are those that are open.
     """
 
     config: Config
@@ -68,6 +70,7 @@ class Services(msgspec.Struct, frozen=True):
     proxies: Proxies
     counters: Counters
     model: str
+    models: Models
     prefix: str
     node: str
     static: Path
@@ -196,7 +199,7 @@ class Route(tornado.web.RequestHandler):
         listed = origin_allowed(origin, own, self.services.config.allow_origin)
         if listed and origin != own:
             self.set_header("Access-Control-Allow-Origin", origin)
-            self.set_header("Access-Control-Expose-Headers", "Retry-After, X-Stream-Id")
+            self.set_header("Access-Control-Expose-Headers", "Retry-After, X-Stream-Id, X-Stream-Format")
             self.set_header("Vary", "Origin")
         return listed
 

@@ -18,13 +18,14 @@ class ChatMessage(msgspec.Struct, frozen=True):
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
-    """What a run asks of a model; None leaves a value to the model."""
+    """What a run asks of a model; None leaves a value to the model. The answer ends before the first text of `stop`."""
 
     messages: tuple[ChatMessage, ...]
     model: str
     max_tokens: int | None = None
     temperature: float | None = None
     seed: int | None = None
+    stop: tuple[str, ...] = ()
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):

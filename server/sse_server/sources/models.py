@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sse_server.sources.base import TokenSource
     from sse_server.sources.shelf import Shelf
 
+EXAMPLE = "synthetic:tokens=250,rate=50"
 _MOST_NAMED = 20
 _OWN = frozenset({"local", "synthetic", "replay", *KNOWN})
 
@@ -101,6 +102,11 @@ class Models:
         recordings = [f"replay:{name}" for name in sorted(self._shelf.files())[:_MOST_NAMED]]
         kinds = [f"{kind}:…" for kind in [*self._providers.kinds, "synthetic"]]
         return ["local", *self._files, *self._plugins.names, *kinds, *recordings]
+
+    def names(self) -> list[str]:
+        """Return models that questions may name, the default first; with other parameters there are more."""
+        recordings = [f"replay:{name}" for name in sorted(self._shelf.files())]
+        return list(dict.fromkeys([self.default, "local", *self._files, EXAMPLE, *recordings]))
 
     async def close(self) -> None:
         """End what the sources hold."""

@@ -21,7 +21,8 @@ export async function readHead(response, wallMs) {
   const head = headOf({
     status: response.status,
     contentType: response.headers.get("Content-Type") ?? "",
-    streamId: response.headers.get("X-Stream-Id") ?? "",
+    // Where our server speaks as another does, its events have neither our ids nor our end.
+    streamId: response.headers.has("X-Stream-Format") ? "" : (response.headers.get("X-Stream-Id") ?? ""),
     retryAfterMs: retryAfterMs(response.headers.get("Retry-After"), wallMs),
   });
   if (BARE.has(response.status)) {
