@@ -17,6 +17,7 @@ from sse_server.app import Server
 from sse_server.config import Config, ConfigError, read_config
 from sse_server.errors import ServerError
 from sse_server.handlers.intake import LIMITS
+from sse_server.journal import keep_journal
 from sse_server.sources.local import LocalSource
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ async def serve(config: Config) -> None:
     """Listen, announce the URL, and serve until told to end; then end the runs gracefully."""
     server = Server(config)
     server.services.runs.begin()
+    server.loop_lag.start()
     told = _watch_for_end(exit_with_stdin=config.exit_with_stdin)
     sockets = bind_sockets(config.port, config.host, backlog=BACKLOG)
     http = HTTPServer(server.application(), **LIMITS)
@@ -91,10 +93,9 @@ def _bracketed(host: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the settings and serve; settings that do not fit end with a message and status 2."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         config = read_config(sys.argv[1:] if arguments is None else arguments)
+        keep_journal(config.log_format)
         asyncio.run(serve(config))
     except (ConfigError, ServerError) as error:
         _refuse(str(error))

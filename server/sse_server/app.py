@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import re
 import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sse_server import __version__
 from sse_server.config import REDIS_SCHEMES, ConfigError
-from sse_server.delivery import Counters
+from sse_server.counters import Counters
 from sse_server.guards.auth import Gate
 from sse_server.guards.credentials import OWNER, read_secret, read_tokens
 from sse_server.guards.jwt import verifier_of
@@ -23,6 +25,7 @@ from sse_server.handlers.base import Route, Services
 from sse_server.handlers.cassettes import CassetteHandler, CassettesHandler
 from sse_server.handlers.chat import ChatHandler
 from sse_server.handlers.intake import Application
+from sse_server.handlers.metrics import MetricsHandler, ReadyHandler, log_kind
 from sse_server.handlers.openai import CompletionsHandler, ModelHandler, ModelsHandler, NoModelRoute
 from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler, PartHandler
 from sse_server.handlers.push import PushedRunsHandler, TokensHandler
@@ -30,6 +33,9 @@ from sse_server.handlers.runs import RunHandler
 from sse_server.handlers.spans import SpansHandler
 from sse_server.handlers.websocket import SocketHandler
 from sse_server.log.memory import MemoryLog
+from sse_server.loop_lag import LoopLag
+from sse_server.metrics import Metrics
+from sse_server.observer import Aliases, Observer
 from sse_server.runs import Runs
 from sse_server.sources.models import Models
 from sse_server.sources.shelf import Shelf
@@ -44,6 +50,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DRAIN_S = 5.0
+_STREAM_ID = re.compile(r"[0-9a-f]{32}")
+_GROUP = re.compile(r"\(.*?\)")
 ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/chat", ChatHandler),
     (r"/api/v1/stream/runs", PushedRunsHandler),
@@ -54,6 +62,9 @@ ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/cassettes", CassettesHandler),
     (r"/api/v1/stream/cassettes/([^/]+)", CassetteHandler),
     (r"/api/v1/stream/health", HealthHandler),
+    (r"/api/v1/stream/ready", ReadyHandler),
+    (r"/api/v1/stream/metrics", MetricsHandler),
+    (r"/metrics", MetricsHandler),
     (r"/api/v1/clock", ClockHandler),
     (r"/v1/chat/completions", CompletionsHandler),
     (r"/v1/models", ModelsHandler),
@@ -73,27 +84,39 @@ class Server:
         self.models = Models(config, shelf)
         log = log_of(config)
         spans = SpanBooks()
-        tickets = TicketOffice(read_secret(config), time.time)
+        secret = read_secret(config)
+        tickets = TicketOffice(secret, time.time)
         tokens = read_tokens(config) if token is None else [(OWNER, token)]
         verifier = verifier_of(config) if token is None else None
+        counters = Counters()
+        aliases = Aliases(secret)
+        node = secrets.token_hex(4)
+        self.loop_lag = LoopLag(counters.loop_lag_s)
         self.services = Services(
             config=config,
             log=log,
             runs=Runs(
-                log, self.models.source_of, spans, unread_limit_s=config.unread_limit_s, max_runs=config.max_runs
+                log,
+                self.models.source_of,
+                spans,
+                unread_limit_s=config.unread_limit_s,
+                max_runs=config.max_runs,
+                observer=Observer(counters, aliases, time.monotonic),
             ),
             gate=Gate(tokens, tickets, verifier.subject if verifier else None),
             tickets=tickets,
             quota=Quota(config.rate_limit, config.log),
             proxies=Proxies(config.trusted_proxy),
-            counters=Counters(),
+            counters=counters,
             model=self.models.default,
             models=self.models,
             prefix=prefix,
-            node=secrets.token_hex(4),
+            node=node,
             static=static_folder(),
             shelf=shelf,
             spans=spans,
+            metrics=Metrics(counters, {"version": __version__, "node": node, "log": log_kind(config.log)}),
+            aliases=aliases,
         )
 
     def application(self) -> Application:
@@ -108,6 +131,7 @@ class Server:
 
     async def close(self) -> None:
         """End the runs, let their readers have the terminal events, end the model."""
+        self.loop_lag.stop()
         await self.services.runs.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(self.services.counters.idle.wait(), DRAIN_S)
@@ -149,6 +173,24 @@ def _shipped(name: str) -> Path:
 
 
 def log_request(handler: tornado.web.RequestHandler) -> None:
-    """Log method, path and status; never the query, which may hold a question or a ticket."""
+    """Log one line a request: by its route, for a path or a query may hold a question, a token or a ticket."""
     request = handler.request
-    logger.info("%s %s %d %.0f ms", request.method, request.path, handler.get_status(), 1000 * request.request_time())
+    fields = {
+        "method": request.method,
+        "route": _route_of(type(handler)),
+        "status": handler.get_status(),
+        "code": getattr(handler, "refused", ""),
+        "duration_ms": round(1000 * request.request_time(), 1),
+    }
+    if isinstance(handler, Route):
+        principal = getattr(handler, "principal", None)
+        fields["principal"] = handler.services.aliases.alias(principal and principal.name)
+        fields["stream_id"] = handler.stream_id or next(filter(_STREAM_ID.fullmatch, handler.path_args), "")
+    logger.info("request", extra={"fields": fields})
+
+
+def _route_of(handler: type) -> str:
+    for path, one in ROUTES:
+        if one is handler:
+            return _GROUP.sub("{id}", path)
+    return handler.__name__

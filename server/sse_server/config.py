@@ -22,6 +22,7 @@ _BORROWED = {"openai_url": "OPENAI_BASE_URL", "anthropic_url": "ANTHROPIC_BASE_U
 """The providers' own variables, which count where no setting of this server does."""
 
 _SECRETS = frozenset({"tokens"})
+LOG_FORMATS = ("text", "json")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -52,6 +53,7 @@ class Config(msgspec.Struct, frozen=True):
     jwt_issuer: str = ""
     secret_file: str = ""
     ready_file: str = ""
+    log_format: str = "text"
     allow_origin: tuple[str, ...] = ()
     rate_limit: str = "5/minute"
     trusted_proxy: tuple[str, ...] = ()
@@ -111,6 +113,7 @@ _HELP = {
     "jwt_issuer": "`iss` that JSON Web Tokens must have",
     "secret_file": "file with 32 random bytes or more that tickets and cookies are signed with; nodes share one",
     "ready_file": "file to write the server's URL into once it listens",
+    "log_format": "lines of the server's own log on standard error: text or json",
     "allow_origin": "origin of pages that may ask from elsewhere, such as https://lab.example or http://localhost:*",
     "rate_limit": "most new runs in a time, like 5/minute or off, of one principal or, without tokens, of one address",
     "trusted_proxy": "address or network of a reverse proxy whose X-Forwarded-For and X-Forwarded-Proto are believed",
@@ -176,6 +179,8 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _check(config: Config) -> None:
     if config.log != "memory" and not config.log.startswith(REDIS_SCHEMES):
         raise ConfigError(f"the log {config.log!r} is not available; it is memory, or redis://HOST:PORT/0")
+    if config.log_format not in LOG_FORMATS:
+        raise ConfigError(f"the log format must be one of {', '.join(LOG_FORMATS)}; got {config.log_format!r}")
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"the port must be from 0 to 65535; got {config.port}")
     if not all(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, get_args
 
 from sse_server.errors import CODES, MESSAGES
+from sse_widget.protocol.events import DoneReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ Place = Literal["request", "stream"]
 
 TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 KINDS = ("local", "openai", "anthropic", "synthetic", "replay", "push", "other")
-ENDINGS = ("stop", "length", "stopped", "error")
+ENDINGS = (*get_args(DoneReason), "error")
 ERROR_CODES = frozenset({*MESSAGES, *CODES.values()} - set(CODES))
 REASONS = frozenset(
     {
@@ -72,7 +73,7 @@ class Histogram:
 
 
 class Counters:
-    """What the connections and runs of this process did. Labels come from the fixed sets above, never from a request."""
+    """What the connections and runs of this process did. Labels are of the fixed sets above, never from a request."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -111,6 +112,14 @@ class Counters:
             self.connection_s[transport].observe(loop.time() - began_s)
             if self.connections == 0:
                 self.idle.set()
+
+    def first_token(self, kind: str, seconds: float) -> None:
+        """Count how long a run's first token took."""
+        self.first_token_s.setdefault(kind, Histogram(FIRST_TOKEN_S)).observe(seconds)
+
+    def ended(self, ending: str, seconds: float) -> None:
+        """Count a run that has ended, and how long it went on."""
+        self.stream_s[ending].observe(seconds)
 
     def pinged(self, late_s: float, heartbeat_s: float) -> None:
         """Count a ping that went out, and whether it was so late that it counts as dropped."""

@@ -15,40 +15,13 @@ from sse_widget.protocol.sse import Event, encode
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from sse_server.counters import Counters
     from sse_server.log.base import EventLog, StreamInfo
     from sse_server.tracing import Tracing
 
 PING = encode(Event("ping", msgspec.json.encode(PING_DATA).decode()))
 RETRY_MS = 300
 """Floor of the client's reconnect delay; its own jitter comes on top."""
-
-
-class Counters:
-    """What the connections of this process did; read by `/health`."""
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self.sockets = 0
-        self.writes = 0
-        self.bytes_written = 0
-        self.pings = 0
-        self.idle = asyncio.Event()
-        self.idle.set()
-
-    def opened(self) -> None:
-        """Count a connection that begins to stream."""
-        self.connections += 1
-        self.idle.clear()
-
-    def closed(self) -> None:
-        """Count the end of a connection."""
-        self.connections -= 1
-        if self.connections == 0:
-            self.idle.set()
-
-    def as_dict(self) -> dict[str, int]:
-        """Return the figures by name."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, int)}
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -103,8 +76,12 @@ class Delivery:
 
     async def send(self, data: bytes) -> None:
         """Write and flush under the deadline."""
-        async with asyncio.timeout(self._send_timeout_s):
-            await self._write(data)
+        try:
+            async with asyncio.timeout(self._send_timeout_s):
+                await self._write(data)
+        except TimeoutError:
+            self._counters.slow_readers += 1
+            raise
         self._counters.writes += 1
         self._counters.bytes_written += len(data)
 
@@ -130,17 +107,27 @@ class Delivery:
     async def run(self, reading: Reading) -> None:
         """Deliver until the stream has ended (or once)."""
         stream_id, after = reading.stream_id, reading.after
+        clock = asyncio.get_running_loop().time
         while True:
+            due_s = clock() + self._heartbeat_s
             batch = await self._log.read(stream_id, after, self._heartbeat_s)
             if batch.frames:
                 tracing = self._tracing
                 await self.send(b"".join(batch.frames) if tracing is None else await tracing.batch(stream_id, batch))
+                self._counters.events += batch.last - after
                 after = batch.last
             elif not batch.ended:
-                await self.send(PING)
-                self._counters.pings += 1
+                await self._ping()
+                self._counters.pinged(clock() - due_s, self._heartbeat_s)
             if batch.ended or reading.once:
                 return
+
+    async def _ping(self) -> None:
+        try:
+            await self.send(PING)
+        except TimeoutError:
+            self._counters.ping_failed()
+            raise
 
     def _snapshot(self, info: StreamInfo) -> bytes:
         frame = snapshot(info)

@@ -21,6 +21,7 @@ from sse_server.log.base import (
     Tune,
     UnknownStreamError,
 )
+from sse_server.observer import Unwatched
 from sse_server.outbox import Outbox
 from sse_server.sources.base import ChatRequest, Usage
 from sse_server.sources.stops import until_stop
@@ -32,6 +33,7 @@ from sse_widget.protocol.sse import Event
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sse_server.observer import Watch
     from sse_server.sources.base import TokenSource
 
 logger = logging.getLogger(__name__)
@@ -59,11 +61,14 @@ class Producer:
     Its clock is the event loop's, in seconds; stamps are the same time in ns.
     """
 
-    def __init__(self, stream_id: str, order: Order, source: TokenSource, log: EventLog) -> None:
+    def __init__(
+        self, stream_id: str, order: Order, source: TokenSource, log: EventLog, watch: Watch | None = None
+    ) -> None:
         self._stream_id = stream_id
         self._order = order
         self._source = source
         self._log = log
+        self._watch: Watch = watch or Unwatched()
         self._loop = asyncio.get_running_loop()
         self._clock: Callable[[], float] = self._loop.time
         self._chunker = Chunker(order.knobs)
@@ -93,7 +98,9 @@ class Producer:
             orders.cancel()
             self._disarm()
         await self._outbox.close()
-        await self._end(self._failure(ServerError("shutdown")) if cancelled else self._ending(), self._clock() - began)
+        ending = self._failure(ServerError("shutdown")) if cancelled else self._ending()
+        await self._end(ending, self._clock() - began)
+        self._watch.ended(ending)
 
     def lose(self, error: LostLeaseError) -> None:
         """Stop without another event: the stream is no longer this process's."""
@@ -121,6 +128,8 @@ class Producer:
 
     def _push(self, token: str) -> None:
         now = self._clock()
+        if not self._tokens:
+            self._watch.token()
         self._tokens += 1
         self._made_s.append(now)
         chunk = self._chunker.push(as_utf8(token), now)
@@ -207,7 +216,6 @@ class Producer:
         return Done(reason, self._tokens if self._usage is None else self._usage.completion, 0, 0)
 
     def _failure(self, error: ServerError) -> Error:
-        logger.warning("run %s ends: %s", self._stream_id, error.code)
         return error.event(self._order.lang)
 
     async def _end(self, ending: Done | Error, elapsed_s: float) -> None:

@@ -20,6 +20,7 @@ from sse_server.log.base import (
     UnknownStreamError,
 )
 from sse_server.producer import Order, Producer
+from sse_server.sources.push import PushSource
 from sse_widget.protocol.events import dump
 from sse_widget.protocol.sse import Event
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from sse_server.log.base import Command, StreamInfo
+    from sse_server.observer import Observer
     from sse_server.sources.base import TokenSource
-    from sse_server.sources.push import PushSource
     from sse_server.spans import SpanBooks
 
     Admit = Callable[[], Awaitable[None]]
@@ -47,7 +48,7 @@ class Runs:
     `max_runs` go on at once. `spans` are forgotten with their streams.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         log: EventLog,
         source_of: Callable[[str], TokenSource],
@@ -55,18 +56,25 @@ class Runs:
         *,
         unread_limit_s: float,
         max_runs: int,
+        observer: Observer,
     ) -> None:
         self._log = log
         self._source_of = source_of
         self._spans = spans
         self._unread_limit_s = unread_limit_s
         self._max_runs = max_runs
+        self._observer = observer
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._pushed: dict[str, PushSource] = {}
         self._producers: dict[str, Producer] = {}
         self._chores: list[asyncio.Task[None]] = []
         self._closing = False
         self.started = 0
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server ends and takes no new runs."""
+        return self._closing
 
     @property
     def running(self) -> int:
@@ -119,7 +127,8 @@ class Runs:
                 await self._log.delete(stream_id)
             raise
         self.started += 1
-        producer = self._producers[stream_id] = Producer(stream_id, order, source, self._log)
+        watch = self._observer.run(stream_id, order.request.model, meta.owner, pushed=isinstance(source, PushSource))
+        producer = self._producers[stream_id] = Producer(stream_id, order, source, self._log, watch)
         task = self._tasks[stream_id] = asyncio.create_task(producer.run())
         task.add_done_callback(lambda _: self._forget(stream_id))
         return stream_id, True

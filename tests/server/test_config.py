@@ -46,6 +46,7 @@ def test_every_setting_has_its_flag_its_variable_and_its_key(tmp_path, field):
     value = {
         "host": "localhost",
         "log": "memory",
+        "log_format": "json",
         "allow_origin": "http://a:1",
         "openai_url": "http://a:1/v1",
         "anthropic_url": "https://b",

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from sse_server.delivery import PING, Counters, Delivery, Reading
+from sse_server.counters import Counters
+from sse_server.delivery import PING, Delivery, Reading
 from sse_server.log.base import StreamMeta
 from sse_server.log.memory import MemoryLog
 from sse_widget.protocol.sse import Event, Parser
@@ -68,6 +69,29 @@ def test_every_write_starts_the_heartbeat_anew(virtual):
         await log.append(stream_id, [DONE])
         await running
         assert reader.pings() == [round(19 + 19.9 + 19.99 + 20, 6)]
+
+    virtual(run())
+
+
+@pytest.mark.parametrize(("slow_s", "dropped"), [(1, 0), (4.9, 0), (5.1, 2)], ids=["prompt", "in time", "late"])
+def test_a_heartbeat_counts_as_dropped_when_it_is_a_quarter_late(virtual, slow_s, dropped):
+    async def run():
+        log, stream_id, delivery, counters = await opened(Reader(slow_s=slow_s))
+        running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+        await asyncio.sleep(2.9 * HEARTBEAT_S)
+        await log.append(stream_id, [DONE])
+        await running
+        assert (counters.pings_due, counters.pings, counters.pings_dropped) == (2, 2, dropped)
+
+    virtual(run())
+
+
+def test_a_heartbeat_that_nobody_takes_is_dropped_and_its_reader_counts_as_slow(virtual):
+    async def run():
+        _, stream_id, delivery, counters = await opened(Reader(slow_s=1e9))
+        with pytest.raises(TimeoutError):
+            await delivery.run(Reading(stream_id, 0))
+        assert (counters.pings_due, counters.pings, counters.pings_dropped, counters.slow_readers) == (1, 0, 1, 1)
 
     virtual(run())
 

@@ -11,7 +11,7 @@ import msgspec
 import tornado.web
 
 from sse_server.config import Config
-from sse_server.delivery import Counters
+from sse_server.counters import Counters
 from sse_server.errors import Lang, ServerError, preferred_lang
 from sse_server.guards.access import OPEN, PAGE, RIGHTS, decision
 from sse_server.guards.auth import FOREIGN_PAGE, Gate, Principal, check_fetch_site, check_host, origin_allowed
@@ -20,6 +20,8 @@ from sse_server.guards.proxies import Proxies
 from sse_server.guards.tickets import TicketOffice
 from sse_server.guards.validation import query_fields
 from sse_server.log.base import EventLog
+from sse_server.metrics import Metrics
+from sse_server.observer import Aliases
 from sse_server.runs import Runs
 from sse_server.sources.models import Models
 from sse_server.sources.shelf import Shelf
@@ -58,7 +60,7 @@ class Services(msgspec.Struct, frozen=True):
 
     `model` is that of questions that name none, `models` are those to choose from, `prefix` the path before `/api/v1`,
     `node` names the process, `static` is the folder of the bundles, `shelf` has the recordings, `spans` what pages saw;
-    `sockets` are those that are open.
+    `sockets` are those that are open. `aliases` stand for principals in the journal.
     """
 
     config: Config
@@ -76,6 +78,8 @@ class Services(msgspec.Struct, frozen=True):
     static: Path
     shelf: Shelf
     spans: SpanBooks
+    metrics: Metrics
+    aliases: Aliases
     sockets: set[Socket] = msgspec.field(default_factory=set)
 
 
@@ -104,6 +108,9 @@ class Route(tornado.web.RequestHandler):
     streams: tuple[str, ...] = ()
     principal: Principal
     services: Services
+    refused = ""
+    stream_id = ""
+    """The code of the refusal and the stream of the answer, for the journal."""
 
     def initialize(self, services: Services) -> None:
         """Take the services of this server."""
@@ -214,6 +221,8 @@ class Route(tornado.web.RequestHandler):
         """Answer with the status of an error, its code and its words; `members` stand beside them in problem+json."""
         if self._finished:
             return
+        self.refused = error.code
+        self.services.counters.failed(error.code, "request")
         self.set_status(error.status)
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Accept-Language, Origin")

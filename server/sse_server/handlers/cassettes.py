@@ -63,13 +63,10 @@ class CassetteHandler(StreamRoute):
         for header, value in tape.header.headers:
             if header in KEPT_HEADERS:
                 self.set_header(header, value)
-        self.services.counters.opened()
-        playing = self._play(tape, speed, line)
-        self._delivery = asyncio.create_task(playing if line is None else line.carry(playing))
-        try:
+        with self.services.counters.connected("sse"):
+            playing = self._play(tape, speed, line)
+            self._delivery = asyncio.create_task(playing if line is None else line.carry(playing))
             await asyncio.wait({self._delivery})
-        finally:
-            self.services.counters.closed()
         if self._delivery.cancelled() or self._delivery.exception() is not None:
             self._drop()
 

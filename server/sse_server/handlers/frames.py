@@ -32,7 +32,7 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `start` has the `body` and `key` of a POST; `attach`, `stop` and `tune` name a `stream_id`. Each may carry a
     `ticket`, and in `lang` an Accept-Language of its own. `connection` numbers the reader's connections, as
-    X-SSE-Reconnect does, for a fault plan.
+    X-SSE-Reconnect does, for a fault plan, and `reason` says why this is not the first one.
     """
 
     op: Literal["start", "attach", "stop", "tune", "leave", "ping"]
@@ -46,6 +46,7 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trace: Any = None
     fault: Any = None
     connection: int = 1
+    reason: str = ""
     changes: dict[str, Any] = {}
     ticket: str = ""
     lang: str = ""

@@ -100,12 +100,9 @@ class CompletionsHandler(OpenAIRoute):
         await super()._write_through(self._completion.chunks(data))
 
     async def _answer_whole(self, info: StreamInfo) -> None:
-        self.services.counters.opened()
         self._delivery = asyncio.create_task(self._gather(info))
-        try:
+        with self.services.counters.connected("poll"):
             await asyncio.wait({self._delivery})
-        finally:
-            self.services.counters.closed()
         if self._left:
             return
         await self._delivery

@@ -45,6 +45,7 @@ class StreamRoute(Route):
     def connection_of(self, fields: Mapping[str, Any]) -> Connection:
         """Return the parameters of this connection, unless its fault plan refuses it."""
         connection = read_connection(fields, allow_faults=self.services.config.allow_faults)
+        self.services.counters.reconnected(self.request.headers.get("X-SSE-Reconnect", ""))
         check_planned_refusal(connection.fault, self.connection_number)
         return connection
 
@@ -66,6 +67,7 @@ class StreamRoute(Route):
         """Answer 201: where the run is read, and the ticket that a browser reads it with."""
         url = f"{self.services.prefix}/api/v1/stream/runs/{stream_id}"
         self.set_header("Location", url)
+        self.stream_id = stream_id
         self.set_header("X-Stream-Id", stream_id)
         ticket = self.services.tickets.issue(stream_id)
         created = {"stream_id": stream_id, "url": url, "ticket": ticket, "node": self.services.node}
@@ -78,16 +80,14 @@ class StreamRoute(Route):
             self.set_status(204)
             self.finish()
             return
+        self.stream_id = info.stream_id
         self.set_header("X-Stream-Id", info.stream_id)
         polled = bytearray() if connection.once and self.wants_json else None
         if polled is None:
             self._begin()
-        self.services.counters.opened()
-        self._delivery = asyncio.create_task(self._deliver(info, visit, connection, polled))
-        try:
+        with self.services.counters.connected("poll" if connection.once else "sse"):
+            self._delivery = asyncio.create_task(self._deliver(info, visit, connection, polled))
             await asyncio.wait({self._delivery})
-        finally:
-            self.services.counters.closed()
         if self._delivery.cancelled() or self._delivery.exception() is not None:
             self._drop()
         elif polled is not None:

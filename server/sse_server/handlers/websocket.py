@@ -126,6 +126,7 @@ class SocketHandler(Route, WebSocketHandler):
             await self._refuse(ref, ServerError("internal"), lang)
 
     async def _refuse(self, ref: str, error: ServerError, accept_language: str) -> None:
+        self.services.counters.failed(error.code, "request")
         await self._send(error_message(ref, error, self._lang(accept_language)))
 
     def _lang(self, accept_language: str) -> Lang:
@@ -163,6 +164,7 @@ class SocketHandler(Route, WebSocketHandler):
 
     def _connection_of(self, frame: Frame, fields: dict[str, Any]) -> Connection:
         connection = read_connection(fields, allow_faults=self.services.config.allow_faults)
+        self.services.counters.reconnected(f"reason={frame.reason}")
         check_planned_refusal(connection.fault, frame.connection)
         return connection
 
@@ -205,18 +207,21 @@ class SocketHandler(Route, WebSocketHandler):
             return
         plan = connection.fault
         line = self._faulty_line(frame.ref, info, disturb_messages(plan, frame.connection)) if plan else None
-        self._streams[frame.ref] = asyncio.create_task(self._deliver(frame.ref, info, visit, connection, line))
+        self._streams[frame.ref] = asyncio.create_task(self._deliver_counted(frame.ref, info, visit, connection, line))
         self._watch_use()
 
     def _faulty_line(self, ref: str, info: StreamInfo, disturbance: Disturbance) -> FaultyLine:
         write = partial(self._write_events, ref, info.stream_id)
         return FaultyLine(disturbance, write, send_timeout_s=self.services.config.send_timeout_s)
 
+    async def _deliver_counted(self, *what: Any) -> None:
+        with self.services.counters.connected("websocket"):
+            await self._deliver(*what)
+
     async def _deliver(
         self, ref: str, info: StreamInfo, visit: Visit, connection: Connection, line: FaultyLine | None
     ) -> None:
         services = self.services
-        services.counters.opened()
         try:
             delivery = Delivery(
                 services.log,
@@ -241,7 +246,6 @@ class SocketHandler(Route, WebSocketHandler):
             logger.exception("stream %s could not be delivered", info.stream_id)
             self._drop()
         finally:
-            services.counters.closed()
             self._streams.pop(ref, None)
             self._watch_use()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -97,6 +97,21 @@ class Tune(msgspec.Struct, frozen=True, tag=True):
 
 
 Command = Stop | Tune
+
+
+class LogSize(msgspec.Struct, frozen=True):
+    """What a log holds: bytes, as it counts them against its bounds, and streams."""
+
+    bytes: int
+    streams: int
+
+
+@runtime_checkable
+class SizedLog(Protocol):
+    """A log that can tell at little cost how much it holds."""
+
+    async def size(self) -> LogSize:
+        """Return what the log holds now."""
 
 
 class EventLog(Protocol):

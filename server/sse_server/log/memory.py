@@ -14,6 +14,7 @@ from sse_server.log.base import (
     Batch,
     Command,
     ExpiredStreamError,
+    LogSize,
     Origin,
     StreamInfo,
     StreamMeta,
@@ -231,6 +232,10 @@ class MemoryLog:
 
     async def close(self) -> None:
         """See EventLog.close."""
+
+    async def size(self) -> LogSize:
+        """See SizedLog.size."""
+        return LogSize(sum(stream.size for stream in self._streams.values()), len(self._streams))
 
     def _get(self, stream_id: str) -> _Stream:
         stream = self._streams.get(stream_id)

@@ -103,11 +103,6 @@ class Models:
         kinds = [f"{kind}:…" for kind in [*self._providers.kinds, "synthetic"]]
         return ["local", *self._files, *self._plugins.names, *kinds, *recordings]
 
-    def names(self) -> list[str]:
-        """Return models that questions may name, the default first; with other parameters there are more."""
-        recordings = [f"replay:{name}" for name in sorted(self._shelf.files())]
-        return list(dict.fromkeys([self.default, "local", *self._files, EXAMPLE, *recordings]))
-
     async def close(self) -> None:
         """End what the sources hold."""
         for source in self._sources.values():

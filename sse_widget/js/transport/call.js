@@ -28,13 +28,15 @@ const OF_SOCKET = CARRIED.slice(0, 2);
  * @returns {Call}
  * @throws {Error} its credentials cannot travel this way
  */
-export function openingCall(said, { target, streamId, after, snapshot, heartbeatS, connection, trace }) {
+export function openingCall(said, opening) {
+  const { target, streamId, after, snapshot, heartbeatS, connection, trace } = opening;
   const beat = heartbeatS ?? said.url.searchParams.get("heartbeat_s");
   const fault = said.url.searchParams.get("fault");
   const asked = {
     ...(beat === null ? {} : { heartbeat_s: beat }),
     ...(trace ? { trace: trace === true ? 1 : trace } : {}),
     ...(fault === null ? {} : { fault, connection }),
+    ...(connection > 1 && opening.reason ? { reason: opening.reason } : {}),
   };
   if (target === "start") {
     return call(said, {

@@ -81,7 +81,8 @@ export class Endpoint {
     // The header costs a preflight from another origin, and a fault plan goes by it.
     if ((this.#sameOrigin || this.#url.searchParams.has("fault")) && opening.connection > 1) {
       const reason = opening.reason.replace(/[^\w.-]/g, "_").slice(0, 64);
-      headers.set("X-SSE-Reconnect", `connection=${opening.connection}; reason=${reason}`);
+      const why = reason ? `; reason=${reason}` : "";
+      headers.set("X-SSE-Reconnect", `connection=${opening.connection}${why}`);
     }
     return opening.target === "start" ? this.#start(opening, headers) : this.#resume(opening, headers);
   }

@@ -158,7 +158,8 @@ class Polling {
       sizeBytes = 0;
     }
     // An answer without even a ping is none of our server's; a proxy would be asked again without end.
-    return heard ? { ...opening, snapshot: opening.snapshot && after === 0, after } : "empty";
+    // Why this connection was made has been said by its first poll.
+    return heard ? { ...opening, snapshot: opening.snapshot && after === 0, after, reason: "" } : "empty";
   }
 
   /** @param {import("./fetch.js").Request} request */
