@@ -7,6 +7,7 @@ line is never an error there, and is none here; only size is bounded.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -25,6 +26,7 @@ _MAX_RETRY_DIGITS = 15
 # Whole lines of an unfinished event are interpreted when this much is held, so that comments do not pile up.
 _SETTLE_BYTES = 64 * 1024
 _CR, _LF = 0x0D, 0x0A
+_FORGES = "an event type or id must not contain CR, LF or NUL"
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -41,17 +43,23 @@ def encode(event: Event) -> bytes:
     An empty `id` writes no id field. Raises ValueError when the event type or the id holds CR, LF or NUL, which
     would let its text forge further fields.
     """
-    if _NOT_IN_FIELD.search(event.event) or _NOT_IN_FIELD.search(event.id):
-        msg = "an event type or id must not contain CR, LF or NUL"
-        raise ValueError(msg)
-    head = "" if event.event == "message" else f"event: {event.event}\n"
+    head = _head(event.event)
+    event_id = event.id
+    if not event_id.isprintable() and _NOT_IN_FIELD.search(event_id):
+        raise ValueError(_FORGES)
     data = event.data
     if "\n" in data or "\r" in data:
-        body = "".join(f"data: {line}\n" for line in _LINE_END.split(data))
-    else:
-        body = f"data: {data}\n"
-    tail = f"id: {event.id}\n\n" if event.id else "\n"
-    return f"{head}{body}{tail}".encode("utf-8", "replace")
+        data = "\ndata: ".join(_LINE_END.split(data))
+    frame = f"{head}data: {data}\nid: {event_id}\n\n" if event_id else f"{head}data: {data}\n\n"
+    return frame.encode("utf-8", "replace")
+
+
+@lru_cache
+def _head(name: str) -> str:
+    """Return the event field, which few types share among all events."""
+    if _NOT_IN_FIELD.search(name):
+        raise ValueError(_FORGES)
+    return "" if name == "message" else f"event: {name}\n"
 
 
 class Parser:
