@@ -21,6 +21,7 @@ from sse_server.log.base import (
     TrimmedStreamError,
     UnknownStreamError,
 )
+from sse_server.log.patience import Patience
 from sse_widget.protocol.events import TEXT, event_id, text_of
 from sse_widget.protocol.sse import Event, encode
 from sse_widget.protocol.trace import Trace
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
 TERMINAL = frozenset({"done", "error"})
-BATCH_BYTES = 256 << 10
+BATCH_BYTES = 64 << 10
 """A batch ends with the first event that reaches this, so that a reader far behind costs little memory."""
 
 _TRACE_BYTES = 200
@@ -83,16 +84,15 @@ class _Stream:
             _release(waiter)
         self.waiters.clear()
 
-    async def changed(self, wait_s: float) -> None:
-        """Return at the next append, or after `wait_s`."""
-        loop = asyncio.get_running_loop()
-        waiter = loop.create_future()
+    async def changed(self, patience: Patience) -> None:
+        """Return at the next append, or when patience ends."""
+        waiter = asyncio.get_running_loop().create_future()
         self.waiters.add(waiter)
-        timer = loop.call_later(wait_s, _release, waiter)
+        patience.begin(waiter)
         try:
             await waiter
         finally:
-            timer.cancel()
+            patience.end(waiter)
             self.waiters.discard(waiter)
 
 
@@ -121,6 +121,7 @@ class MemoryLog:
         self._expire_s = expire_s
         self._streams: dict[str, _Stream] = {}
         self._keys: dict[tuple[str, str], str] = {}
+        self._waits: dict[float, Patience] = {}
         self._gone: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
     async def create(self, meta: StreamMeta, key: str) -> tuple[str, bool]:
@@ -153,7 +154,7 @@ class MemoryLog:
         stream.readers += 1
         try:
             if len(stream.frames) <= after and stream.ended_at is None and wait_s > 0:
-                await stream.changed(wait_s)
+                await stream.changed(self._patience(wait_s))
         finally:
             stream.readers -= 1
             stream.read_at = self._clock()
@@ -162,6 +163,14 @@ class MemoryLog:
         frames = stream.after(after)
         last = after + len(frames)
         return Batch(frames, after + 1, last, stream.ended_at is not None and last >= len(stream.frames))
+
+    def _patience(self, wait_s: float) -> Patience:
+        patience = self._waits.get(wait_s)
+        if patience is None:
+            # Readers choose their heartbeat, so lengths that nobody waits for any more must not stay.
+            self._waits = {length: waits for length, waits in self._waits.items() if not waits.idle}
+            patience = self._waits[wait_s] = Patience(wait_s)
+        return patience
 
     async def traces(self, stream_id: str, first: int, last: int) -> Sequence[Trace | None]:
         """See EventLog.traces."""
