@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sse_server.log.base import EventLog, StreamInfo
     from sse_server.tracing import Tracing
 
+Write: TypeAlias = "Callable[[bytes], Awaitable[None] | None]"
 PING = encode(Event("ping", msgspec.json.encode(PING_DATA).decode()))
 RETRY_MS = 300
 """Floor of the client's reconnect delay; its own jitter comes on top."""
@@ -53,14 +54,15 @@ class Delivery:
     """Delivers to one reader: one loop over the next batch, the heartbeat and the send deadline.
 
     It speaks server-sent events; a WebSocket's `write` takes them apart again, which costs it 2 µs an event. `write`
-    sends bytes and returns once the operating system has them; when it takes longer than `send_timeout_s` the
-    reader is given up by TimeoutError and comes back by its last event id. `tracing` is for one who wants stamps.
+    sends bytes and returns None when the operating system has taken them, else what to wait for: when that takes longer
+    than `send_timeout_s` the reader is given up by TimeoutError and comes back by its last event id. Only one batch is
+    ever on its way to a reader, whatever the reader does. `tracing` is for one who wants stamps.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         log: EventLog,
-        write: Callable[[bytes], Awaitable[None]],
+        write: Write,
         counters: Counters,
         *,
         heartbeat_s: float,
@@ -76,12 +78,14 @@ class Delivery:
 
     async def send(self, data: bytes) -> None:
         """Write and flush under the deadline."""
-        try:
-            async with asyncio.timeout(self._send_timeout_s):
-                await self._write(data)
-        except TimeoutError:
-            self._counters.slow_readers += 1
-            raise
+        rest = self._write(data)
+        if rest is not None:
+            try:
+                async with asyncio.timeout(self._send_timeout_s):
+                    await rest
+            except TimeoutError:
+                self._counters.slow_readers += 1
+                raise
         self._counters.writes += 1
         self._counters.bytes_written += len(data)
 

@@ -34,7 +34,7 @@ class FaultyLine:
     """
 
     def __init__(
-        self, disturbance: Disturbance, write: Callable[[bytes], Awaitable[None]], *, send_timeout_s: float
+        self, disturbance: Disturbance, write: Callable[[bytes], Awaitable[None] | None], *, send_timeout_s: float
     ) -> None:
         self._disturbance = disturbance
         self._write = write
@@ -111,8 +111,10 @@ class FaultyLine:
             self._room.set()
 
     async def _send(self, data: bytes) -> None:
-        async with asyncio.timeout(self._send_timeout_s):
-            await self._write(data)
+        rest = self._write(data)
+        if rest is not None:
+            async with asyncio.timeout(self._send_timeout_s):
+                await rest
 
 
 def frames_of(data: bytes) -> list[bytes]:

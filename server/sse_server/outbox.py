@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sse_widget.protocol.sse import Event
 
 RETRY_S = 0.25
+"""How soon an append is tried again while the log cannot be reached."""
 FULL = 64
 """So many events may wait; whoever makes them faster waits for the log."""
 
@@ -79,6 +80,11 @@ class Outbox:
             self._news.set_result(None)
             self._news = None
 
+    def _make_room(self) -> None:
+        if self._room is not None and not self._room.done():  # who waited may have been stopped
+            self._room.set_result(None)
+        self._room = None
+
     async def _carry(self) -> None:
         while True:
             if not self._events:
@@ -89,9 +95,7 @@ class Outbox:
                 continue
             events, self._events = self._events, []
             origins, self._origins = self._origins, []
-            if self._room is not None:
-                self._room.set_result(None)
-                self._room = None
+            self._make_room()
             try:
                 await self.append(events, origins)
             except Exception as error:  # noqa: BLE001 - the run ends with it, and says so

@@ -125,7 +125,7 @@ def test_several_origins():
         (["--port", "eighty"], "port"),
         (["--port", "65536"], "from 0 to 65535; got 65536"),
         (["--port", "-1"], "from 0 to 65535"),
-        (["--log", "redis://localhost"], "in memory only"),
+        (["--log", "postgres://localhost"], "it is memory, or"),
         (["--heartbeat-s", "0"], "greater than zero"),
         (["--heartbeat-s", "-1"], "greater than zero"),
         (["--heartbeat-s", "nan"], "finite"),

@@ -63,12 +63,8 @@ class CassetteHandler(StreamRoute):
         for header, value in tape.header.headers:
             if header in KEPT_HEADERS:
                 self.set_header(header, value)
-        with self.services.counters.connected("sse"):
-            playing = self._play(tape, speed, line)
-            self._delivery = asyncio.create_task(playing if line is None else line.carry(playing))
-            await asyncio.wait({self._delivery})
-        if self._delivery.cancelled() or self._delivery.exception() is not None:
-            self._drop()
+        playing = self._play(tape, speed, line)
+        await self.carry(playing if line is None else line.carry(playing))
 
     async def _play(self, tape: Decoder, speed: float, line: FaultyLine | None) -> None:
         """Write the reads at their times; raises CutError where the recording has no end of its body."""
@@ -90,5 +86,7 @@ class CassetteHandler(StreamRoute):
             raise CutError
 
     async def _send(self, data: bytes) -> None:
-        async with asyncio.timeout(self.services.config.send_timeout_s):
-            await self._write_through(data)
+        rest = self._write_through(data)
+        if rest is not None:
+            async with asyncio.timeout(self.services.config.send_timeout_s):
+                await rest

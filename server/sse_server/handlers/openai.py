@@ -24,6 +24,8 @@ from sse_server.handlers.stream import StreamRoute
 from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from sse_server.log.base import StreamInfo
 
 FORMAT = "openai"
@@ -96,8 +98,8 @@ class CompletionsHandler(OpenAIRoute):
         if self._left and (stops or (not asked.stream and not key)):
             await self.services.runs.stop(stream_id)
 
-    async def _write_through(self, data: bytes) -> None:
-        await super()._write_through(self._completion.chunks(data))
+    def _write_through(self, data: bytes) -> Awaitable[None] | None:
+        return super()._write_through(self._completion.chunks(data))
 
     async def _answer_whole(self, info: StreamInfo) -> None:
         self._delivery = asyncio.create_task(self._gather(info))
@@ -119,12 +121,9 @@ class CompletionsHandler(OpenAIRoute):
     async def _gather(self, info: StreamInfo) -> None:
         services = self.services
 
-        async def take(data: bytes) -> None:
-            self._completion.take(data)
-
         delivery = Delivery(
             services.log,
-            take,
+            self._completion.take,
             services.counters,
             heartbeat_s=services.config.heartbeat_s,
             send_timeout_s=services.config.send_timeout_s,

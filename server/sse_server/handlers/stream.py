@@ -14,23 +14,40 @@ from sse_server.guards.faults import check_planned_refusal, read_connection_numb
 from sse_server.guards.validation import read_connection, read_key
 from sse_server.handlers.base import STREAM_HEADERS, Route
 from sse_server.handlers.frames import event_frames
+from sse_server.handlers.outlet import Outlet
 from sse_server.log.base import ExpiredStreamError, LogUnavailableError, TrimmedStreamError, UnknownStreamError
 from sse_server.tracing import Tracing
 from sse_widget.protocol.events import parse_event_id
 from sse_widget.protocol.sse import Parser
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Mapping
 
+    from sse_server.counters import Transport
+    from sse_server.delivery import Write
     from sse_server.guards.validation import Connection
     from sse_server.log.base import StreamInfo
     from sse_widget.protocol.faults import FaultPlan
 
 
+_EXPECTED = (
+    StreamClosedError,
+    TimeoutError,
+    CutError,
+    UnknownStreamError,
+    ExpiredStreamError,
+    TrimmedStreamError,
+    LogUnavailableError,
+)
+"""What ends a connection without an end of its body; its reader resumes."""
+
+
 class StreamRoute(Route):
     """A route that streams a run to its connection."""
 
-    _delivery: asyncio.Task[None] | None = None
+    _delivery: asyncio.Task[Any] | None = None
+    _left = False
+    _outlet: Outlet | None = None
 
     def last_event_id(self) -> tuple[str, int] | None:
         """Return (stream_id, seq) of the Last-Event-ID header, None without one."""
@@ -85,14 +102,29 @@ class StreamRoute(Route):
         polled = bytearray() if connection.once and self.wants_json else None
         if polled is None:
             self._begin()
-        with self.services.counters.connected("poll" if connection.once else "sse"):
-            self._delivery = asyncio.create_task(self._deliver(info, visit, connection, polled))
-            await asyncio.wait({self._delivery})
-        if self._delivery.cancelled() or self._delivery.exception() is not None:
-            self._drop()
-        elif polled is not None:
+        delivering = self._deliver(info, visit, connection, polled)
+        if await self.carry(delivering, "poll" if connection.once else "sse") and polled is not None:
             # A proxy that refuses or holds back what is called an event stream lets this through.
             self.send_json(event_frames(info.stream_id, Parser().feed(bytes(polled))))
+
+    async def carry(self, delivering: Awaitable[None], transport: Transport = "sse") -> bool:
+        """Stream until the end, and return True; what breaks off before is dropped."""
+        self._delivery = asyncio.current_task()
+        try:
+            with self.services.counters.connected(transport):
+                await delivering
+        except asyncio.CancelledError:
+            if not self._left or self._delivery is None:
+                raise
+            self._delivery.uncancel()
+        except _EXPECTED:
+            pass
+        else:
+            return True
+        finally:
+            self._delivery = None
+        self._drop()
+        return False
 
     def _begin(self) -> None:
         for name, value in STREAM_HEADERS.items():
@@ -101,12 +133,8 @@ class StreamRoute(Route):
         self._wire().set_nodelay(True)
 
     async def _deliver(self, info: StreamInfo, visit: Visit, connection: Connection, polled: bytearray | None) -> None:
-        async def keep(data: bytes) -> None:
-            if polled is not None:
-                polled.extend(data)
-
         services = self.services
-        write = self._write_through if polled is None else keep
+        write: Write = self._write_through if polled is None else polled.extend
         line = self.faulty_line(connection.fault, write)
         delivery = Delivery(
             services.log,
@@ -119,24 +147,25 @@ class StreamRoute(Route):
         following = delivery.follow(info, visit, services.node)
         await (following if line is None else line.carry(following))
 
-    def faulty_line(self, plan: FaultPlan | None, write: Callable[[bytes], Awaitable[None]]) -> FaultyLine | None:
+    def faulty_line(self, plan: FaultPlan | None, write: Write) -> FaultyLine | None:
         """Return what stands between a delivery and `write` on this connection, None without a plan."""
         if plan is None:
             return None
         disturbance = plan.disturb(self.connection_number)
         return FaultyLine(disturbance, write, send_timeout_s=self.services.config.send_timeout_s)
 
-    async def _write_through(self, data: bytes) -> None:
+    def _write_through(self, data: bytes) -> Awaitable[None] | None:
+        """Write what Tornado needs not see; it sends the head, and with it whatever comes first."""
+        if self._outlet is not None:
+            return self._outlet.write(data)
         self.write(data)
-        await self.flush()
+        flushed = self.flush()
+        if "Content-Encoding" not in self._headers:
+            self._outlet = Outlet(self._wire(), chunked="Transfer-Encoding" in self._headers)
+        return flushed
 
     def _drop(self) -> None:
         """End a connection that cannot be completed; the reader sees an interruption and resumes."""
-        error = None if self._delivery is None or self._delivery.cancelled() else self._delivery.exception()
-        gone = UnknownStreamError | ExpiredStreamError | TrimmedStreamError | LogUnavailableError
-        expected = StreamClosedError | TimeoutError | CutError | gone
-        if error is not None and not isinstance(error, expected):
-            raise error
         if not self._finished:
             # A reset could overtake what has left; an end without the last chunk is as broken, and loses none of it.
             self._wire().close()
@@ -149,4 +178,5 @@ class StreamRoute(Route):
         """Stop delivering to a client that has left; the run goes on."""
         super().on_connection_close()
         if self._delivery is not None:
+            self._left = True
             self._delivery.cancel()
