@@ -20,6 +20,7 @@ from rig.talking import SOCKET, Talk, events_of
 WAYS = {
     "nginx, sse.conf in the location": proxies.included,
     "nginx, sse.conf in conf.d": proxies.in_conf_d,
+    "nginx, docker-compose.yml": proxies.in_compose,
     "nginx, example.conf": proxies.nginx_example,
     "HAProxy": proxies.haproxy,
     "Caddy": proxies.caddy,

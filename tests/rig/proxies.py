@@ -90,6 +90,19 @@ def in_conf_d(upstream: str, folder: Path) -> Iterator[Way]:
 
 
 @contextmanager
+def in_compose(upstream: str, folder: Path) -> Iterator[Way]:
+    """nginx with the two files that docker-compose.yml puts into conf.d, in their order."""
+    port, server = unused_port(), upstream.removeprefix("http://")
+    own = folder / "compose"
+    own.mkdir()
+    moved = {"server1:8765": server, "server2:8765": server, "listen 8080;": f"listen 127.0.0.1:{port};"}
+    lines = changed((INFRA / "nginx" / "compose.conf").read_text("utf-8"), moved)
+    with nginx(own, "", http=f"include {SSE_CONF};\n{lines}"):
+        until_listening(port)
+        yield Way(f"http://127.0.0.1:{port}")
+
+
+@contextmanager
 def nginx_example(upstream: str, folder: Path) -> Iterator[Way]:
     """nginx with example.conf: TLS and HTTP/2."""
     own = folder / "example"
