@@ -33,6 +33,7 @@ from sse_server.handlers.runs import RunHandler
 from sse_server.handlers.spans import SpansHandler
 from sse_server.handlers.websocket import SocketHandler
 from sse_server.log.memory import MemoryLog
+from sse_server.log.sqlite import SqliteLog
 from sse_server.loop_lag import LoopLag
 from sse_server.metrics import Metrics
 from sse_server.observer import Aliases, Observer
@@ -146,7 +147,11 @@ def log_of(config: Config) -> EventLog:
     """Return the event log of the settings."""
     if config.log.startswith(REDIS_SCHEMES):
         return _redis_log(config)
-    return MemoryLog(time.monotonic, expire_s=config.expire_s)
+    kind, _, place = config.log.partition(":")
+    max_bytes, expire_s = config.max_log_bytes, config.expire_s
+    if kind == "sqlite":
+        return SqliteLog(Path(place), max_bytes=max_bytes, expire_s=expire_s)
+    return MemoryLog(time.monotonic, max_bytes=max_bytes, expire_s=expire_s)
 
 
 def _redis_log(config: Config) -> EventLog:

@@ -43,6 +43,7 @@ class Config(msgspec.Struct, frozen=True):
     max_runs: int = 64
     unread_limit_s: float = 300.0
     expire_s: float = 3600.0
+    max_log_bytes: int = 64 << 20
     send_timeout_s: float = 30.0
     producer_timeout_s: float = 60.0
     max_pushed_bytes: int = 8 << 20
@@ -85,7 +86,6 @@ class Config(msgspec.Struct, frozen=True):
 _HELP = {
     "host": "address to listen on",
     "port": "port to listen on; 0 picks a free one",
-    "log": "where events are kept: memory, or redis://HOST:PORT/0 (also rediss://, unix://) for several processes",
     "model": "model of questions that name none: local, FILE.gguf, openai:…, anthropic:…, synthetic:…, or replay:…",
     "allow_model": "pattern of models that may be asked, such as openai:gpt-* (all that are set up, if never given)",
     "openai_url": "address of an OpenAI-compatible server, such as http://127.0.0.1:11434/v1 (or OPENAI_BASE_URL)",
@@ -97,12 +97,15 @@ _HELP = {
     "upstream_retries": "how often a provider that fails is asked again before the first token",
     "max_synthetic_tokens": "most tokens of a model synthetic:…",
     "max_synthetic_s": "longest time that a model synthetic:… takes, in seconds",
+    "log": "where events are kept: memory, sqlite:FILE (outlives the process), or redis://HOST:PORT/0 (also rediss://, "
+    "unix://) for several processes",
     "cassettes": "folder of .ssecast recordings, or one of them, beside those that come with the package",
     "heartbeat_s": "seconds without a write until a ping is sent",
     "max_question_length": "longest question, in characters",
     "max_runs": "most runs at once",
     "unread_limit_s": "seconds after which a run that nobody reads is ended",
     "expire_s": "seconds that a finished stream is kept",
+    "max_log_bytes": "most bytes of events that are kept; the oldest finished streams go first",
     "send_timeout_s": "seconds after which a reader that takes no bytes is given up",
     "producer_timeout_s": "seconds after which a run whose text is pushed by a silent process is ended",
     "max_pushed_bytes": "longest text that is pushed to one run, in bytes of UTF-8",
@@ -177,8 +180,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _check(config: Config) -> None:
-    if config.log != "memory" and not config.log.startswith(REDIS_SCHEMES):
-        raise ConfigError(f"the log {config.log!r} is not available; it is memory, or redis://HOST:PORT/0")
+    _check_log(config.log)
     if config.log_format not in LOG_FORMATS:
         raise ConfigError(f"the log format must be one of {', '.join(LOG_FORMATS)}; got {config.log_format!r}")
     if not 0 <= config.port <= 65535:
@@ -197,8 +199,8 @@ def _check(config: Config) -> None:
         )
     ):
         raise ConfigError("times must be finite numbers of seconds greater than zero")
-    if min(config.max_runs, config.max_question_length, config.max_pushed_bytes) < 1:
-        raise ConfigError("max_runs, max_question_length and max_pushed_bytes must be at least 1")
+    if min(config.max_runs, config.max_question_length, config.max_pushed_bytes, config.max_log_bytes) < 1:
+        raise ConfigError("max_runs, max_question_length, max_pushed_bytes and max_log_bytes must be at least 1")
     if not 0 <= config.upstream_retries <= MOST_RETRIES:
         raise ConfigError(f"upstream_retries must be from 0 to {MOST_RETRIES}; got {config.upstream_retries}")
     if config.max_synthetic_tokens < 1:
@@ -229,3 +231,10 @@ def _check_url(name: str, url: str) -> None:
             f"{name} must be an address such as https://host/v1, without a user, a password or a query; "
             "a key has its own file or variable"
         )
+
+
+def _check_log(log: str) -> None:
+    kind, _, place = log.partition(":")
+    if log == "memory" or (kind == "sqlite" and place) or log.startswith(REDIS_SCHEMES):
+        return
+    raise ConfigError(f"the log {log!r} is not known. Give memory, sqlite:FILE, or redis://HOST:PORT/0")

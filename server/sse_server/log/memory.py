@@ -21,6 +21,7 @@ from sse_server.log.base import (
     TrimmedStreamError,
     UnknownStreamError,
 )
+from sse_server.log.bounds import BATCH_BYTES, MAX_TEXT_BYTES, REMEMBERED, TERMINAL, over_share, text_fits
 from sse_server.log.patience import Patience
 from sse_widget.protocol.events import TEXT, event_id, text_of
 from sse_widget.protocol.sse import Event, encode
@@ -29,12 +30,8 @@ from sse_widget.protocol.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-TERMINAL = frozenset({"done", "error"})
-BATCH_BYTES = 64 << 10
-"""A batch ends with the first event that reaches this, so that a reader far behind costs little memory."""
-
 _TRACE_BYTES = 200
-_REMEMBERED = 10_000
+_REMEMBERED = REMEMBERED
 
 
 class _Stream:
@@ -44,10 +41,12 @@ class _Stream:
         self.stream_id = stream_id
         self.meta = meta
         self.key = key
+        self.first = 1
         self.frames: list[bytes] = []
         self.traces: list[Trace | None] = []
         self.size = 0
-        self.text: list[str] = []
+        self.text: list[str] | None = []
+        self.text_size = 0
         self.text_seq = 0
         self.ended_at: float | None = None
         self.readers = 0
@@ -55,23 +54,53 @@ class _Stream:
         self.waiters: set[asyncio.Future[None]] = set()
         self.commands: asyncio.Queue[Command] = asyncio.Queue()
 
+    @property
+    def whole_size(self) -> int:
+        """Bytes of memory of all that is kept."""
+        return self.size + self.text_size
+
+    @property
+    def last(self) -> int:
+        """The newest event's seq."""
+        return self.first + len(self.frames) - 1
+
     def append(self, event: Event, trace: Trace | None) -> None:
         """Number and encode one event."""
-        seq = len(self.frames) + 1
+        seq = self.first + len(self.frames)
         frame = encode(Event(event.event, event.data, event_id(self.stream_id, seq)))
         self.frames.append(frame)
         self.traces.append(trace)
-        self.size += getsizeof(frame) + (0 if trace is None else _TRACE_BYTES)
-        if event.event == TEXT:
-            self.text.append(text_of(event.data))
+        self.size += _cost(frame, trace)
+        if event.event == TEXT and self.text is not None:
+            text = text_of(event.data)
+            self.text.append(text)
             self.text_seq = seq
-            self.size += getsizeof(self.text[-1])
+            self.text_size += getsizeof(text)
+            if self.text_size > MAX_TEXT_BYTES:
+                self.drop_text()
+
+    def drop_text(self) -> None:
+        """Keep no text so far from now on: a part of it would be a wrong one."""
+        self.text = None
+        self.text_size = 0
+        self.text_seq = 0
+
+    def trim(self, target: int) -> None:
+        """Let the oldest events go until the stream has this size."""
+        if not text_fits(self.text_size, target):
+            self.drop_text()
+        gone = 0
+        while gone < len(self.frames) and self.whole_size > target:
+            self.size -= _cost(self.frames[gone], self.traces[gone])
+            gone += 1
+        del self.frames[:gone], self.traces[:gone]
+        self.first += gone
 
     def after(self, seq: int) -> tuple[bytes, ...]:
         """Return the frames of one batch."""
         frames = []
         size = 0
-        for at in range(seq, len(self.frames)):
+        for at in range(seq + 1 - self.first, len(self.frames)):
             frames.append(self.frames[at])
             size += len(frames[-1])
             if size >= BATCH_BYTES:
@@ -96,6 +125,10 @@ class _Stream:
             self.waiters.discard(waiter)
 
 
+def _cost(frame: bytes, trace: Trace | None) -> int:
+    return getsizeof(frame) + (0 if trace is None else _TRACE_BYTES)
+
+
 def _trace(origin: Origin | None, append_ns: int) -> Trace | None:
     return None if origin is None else Trace(origin.model_first, origin.model_last, origin.chunk, append_ns)
 
@@ -115,7 +148,7 @@ class MemoryLog:
 
     lease_s = inf
 
-    def __init__(self, clock: Callable[[], float], *, max_bytes: int = 256 << 20, expire_s: float = 3600) -> None:
+    def __init__(self, clock: Callable[[], float], *, max_bytes: int = 64 << 20, expire_s: float = 3600) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
         self._expire_s = expire_s
@@ -123,6 +156,9 @@ class MemoryLog:
         self._keys: dict[tuple[str, str], str] = {}
         self._waits: dict[float, Patience] = {}
         self._gone: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._finished: dict[str, float] = {}
+        self._dropped: list[str] = []
+        self._size = 0
 
     async def create(self, meta: StreamMeta, key: str) -> tuple[str, bool]:
         """See EventLog.create."""
@@ -139,30 +175,35 @@ class MemoryLog:
         """See EventLog.append."""
         stream = self._get(stream_id)
         append_ns = int(self._clock() * 1e9)
+        size = stream.whole_size
         for event, origin in zip_longest(events, origins):
             if stream.ended_at is not None:
                 raise ValueError("the stream has ended; nothing can follow its terminal event")
             stream.append(event, _trace(origin, append_ns))
             if event.event in TERMINAL:
-                stream.ended_at = self._clock()
+                stream.ended_at = self._finished[stream_id] = self._clock()
+        last = stream.last
+        self._size += stream.whole_size - size
         stream.wake()
-        return len(stream.frames)
+        if self._size > self._max_bytes:
+            self._make_room()
+        return last
 
     async def read(self, stream_id: str, after: int, wait_s: float) -> Batch:
         """See EventLog.read."""
         stream = self._get(stream_id)
         stream.readers += 1
         try:
-            if len(stream.frames) <= after and stream.ended_at is None and wait_s > 0:
+            if stream.last <= after and stream.ended_at is None and wait_s > 0:
                 await stream.changed(self._patience(wait_s))
         finally:
             stream.readers -= 1
             stream.read_at = self._clock()
-        if self._streams.get(stream_id) is not stream:
+        if self._streams.get(stream_id) is not stream or after + 1 < stream.first:
             raise TrimmedStreamError(stream_id)
         frames = stream.after(after)
         last = after + len(frames)
-        return Batch(frames, after + 1, last, stream.ended_at is not None and last >= len(stream.frames))
+        return Batch(frames, after + 1, last, stream.ended_at is not None and last >= stream.last)
 
     def _patience(self, wait_s: float) -> Patience:
         patience = self._waits.get(wait_s)
@@ -174,7 +215,9 @@ class MemoryLog:
 
     async def traces(self, stream_id: str, first: int, last: int) -> Sequence[Trace | None]:
         """See EventLog.traces."""
-        return self._get(stream_id).traces[first - 1 : last]
+        stream = self._get(stream_id)
+        missing = min(max(0, stream.first - first), last - first + 1)
+        return [None] * missing + stream.traces[max(0, first - stream.first) : max(0, last + 1 - stream.first)]
 
     async def info(self, stream_id: str) -> StreamInfo:
         """See EventLog.info."""
@@ -182,12 +225,13 @@ class MemoryLog:
         return StreamInfo(
             stream_id=stream_id,
             meta=stream.meta,
-            first=1,
-            last=len(stream.frames),
+            first=stream.first,
+            last=stream.last,
             ended=stream.ended_at is not None,
-            text="".join(stream.text),
+            text="".join(stream.text or ()),
             text_seq=stream.text_seq,
             unread_s=0.0 if stream.readers else self._clock() - stream.read_at,
+            text_whole=stream.text is not None,
         )
 
     async def command(self, stream_id: str, command: Command) -> None:
@@ -202,33 +246,43 @@ class MemoryLog:
 
     async def delete(self, stream_id: str) -> None:
         """See EventLog.delete."""
-        stream = self._streams.pop(stream_id, None)
+        stream = self._streams.get(stream_id)
         if stream is not None:
             self._keys.pop((stream.meta.owner, stream.key), None)
-            stream.wake()
+            self._forget(stream)
 
     def _drop(self, stream: _Stream) -> None:
         """Let go of the events. The id and the key are remembered: the key of an expired answer starts no new run."""
-        del self._streams[stream.stream_id]
+        self._forget(stream)
+        self._dropped.append(stream.stream_id)
         self._gone[stream.stream_id] = (stream.meta.owner, stream.key)
         while len(self._gone) > _REMEMBERED:
             self._keys.pop(self._gone.popitem(last=False)[1], None)
+
+    def _forget(self, stream: _Stream) -> None:
+        del self._streams[stream.stream_id]
+        self._finished.pop(stream.stream_id, None)
+        self._size -= stream.whole_size
         stream.wake()
 
+    def _make_room(self) -> None:
+        """Keep to the bytes: finished streams go, the first that ended first; then the oldest events of the others."""
+        while self._size > self._max_bytes and self._finished:
+            self._drop(self._streams[next(iter(self._finished))])
+        if self._size > self._max_bytes:
+            sizes = {stream_id: stream.whole_size for stream_id, stream in self._streams.items()}
+            for stream_id, target in over_share(sizes, self._max_bytes).items():
+                self._streams[stream_id].trim(target)
+                self._size += self._streams[stream_id].whole_size - sizes[stream_id]
+
     async def expire(self) -> Sequence[str]:
-        """See EventLog.expire."""
-        gone = []
-        now = self._clock()
-        finished = sorted(
-            (stream.ended_at, stream.stream_id) for stream in self._streams.values() if stream.ended_at is not None
-        )
-        size = sum(stream.size for stream in self._streams.values())
-        for ended_at, stream_id in finished:
-            stream = self._streams[stream_id]
-            if now - ended_at >= self._expire_s or (size > self._max_bytes and not stream.readers):
-                size -= stream.size
-                self._drop(stream)
-                gone.append(stream_id)
+        """See EventLog.expire. What is over the size went when it came to be; this tells of it."""
+        old = self._clock() - self._expire_s
+        for stream_id, ended_at in list(self._finished.items()):
+            if ended_at > old:
+                break
+            self._drop(self._streams[stream_id])
+        gone, self._dropped = self._dropped, []
         return gone
 
     async def renew(self, stream_ids: Sequence[str]) -> Sequence[str]:
