@@ -13,33 +13,38 @@ from typing import TYPE_CHECKING, NoReturn
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from sse_server.app import Server
+from sse_server.app import Server, model_of, secret_of
 from sse_server.config import Config, ConfigError, read_config
 from sse_server.errors import ServerError
 from sse_server.handlers.intake import LIMITS
 from sse_server.journal import keep_journal
 from sse_server.sources.local import LocalSource
+from sse_server.workers import Seat, Workers, bind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from socket import socket
 
 BACKLOG = 4096
 logger = logging.getLogger("sse_server")
 
 
-async def serve(config: Config) -> None:
-    """Listen, announce the URL, and serve until told to end; then end the runs gracefully."""
-    server = Server(config)
+async def serve(config: Config, seat: Seat | None = None, secret: bytes | None = None) -> None:
+    """Listen, announce the URL, and serve until told to end; then end the runs gracefully.
+
+    A worker serves at its `seat`: it listens there, and tells its parent instead of the world.
+    """
+    server = Server(config, secret=secret)
     server.services.runs.begin()
     server.loop_lag.start()
-    told = _watch_for_end(exit_with_stdin=config.exit_with_stdin)
-    sockets = bind_sockets(config.port, config.host, backlog=BACKLOG)
+    told = _watch_for_end(_lifeline(config, seat))
+    sockets = bind_sockets(config.port, config.host, backlog=BACKLOG) if seat is None else seat.sockets
     http = HTTPServer(server.application(), **LIMITS)
     http.add_sockets(sockets)
-    url = f"http://{_bracketed(config.host)}:{sockets[0].getsockname()[1]}"
-    if config.ready_file:
-        _announce(Path(config.ready_file), url)
-    print(f"sse-server listens on {url} (model: {server.models.default})", flush=True)  # noqa: T201 - for whoever started it
+    if seat is None:
+        _announce(config, sockets[0], server.models.default)
+    else:
+        os.write(seat.ready, b".")
     warming = asyncio.create_task(_warm_up(server))
     await told.wait()
     logger.info("ending: %d runs", server.services.runs.running)
@@ -48,6 +53,22 @@ async def serve(config: Config) -> None:
     await asyncio.wait({warming})
     await server.close()
     await http.close_all_connections()
+
+
+def serve_with_workers(config: Config) -> int:
+    """Fork the workers on one port, and return the exit status once they have ended."""
+    secret = secret_of(config)
+    default = model_of(config)
+    sockets = bind(config.workers, config.port, config.host, BACKLOG)
+    workers = Workers(config.workers, sockets, lambda seat: asyncio.run(serve(config, seat, secret)))
+    return workers.run(lambda: _announce(config, sockets[0][0], default), _lifeline(config, None))
+
+
+def _lifeline(config: Config, seat: Seat | None) -> int | None:
+    """Return what ends when the server shall: of a worker its parent's pipe, else standard input if so asked."""
+    if seat is not None:
+        return seat.lifeline
+    return 0 if config.exit_with_stdin else None
 
 
 async def _warm_up(server: Server) -> None:
@@ -60,28 +81,36 @@ async def _warm_up(server: Server) -> None:
             logger.warning("%s", error)
 
 
-def _watch_for_end(*, exit_with_stdin: bool) -> asyncio.Event:
+def _watch_for_end(lifeline: int | None) -> asyncio.Event:
     """Return the event that is set when the server is told to end."""
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    if exit_with_stdin:
+    if lifeline is not None:
         try:
-            loop.add_reader(0, _watch_stdin, loop, told)
+            loop.add_reader(lifeline, _watch_lifeline, loop, lifeline, told)
         except OSError as error:
             raise ConfigError("--exit-with-stdin needs a pipe or a terminal as standard input") from error
     return told
 
 
-def _watch_stdin(loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> None:
-    if not os.read(0, 4096):
-        loop.remove_reader(0)
+def _watch_lifeline(loop: asyncio.AbstractEventLoop, lifeline: int, told: asyncio.Event) -> None:
+    if not os.read(lifeline, 4096):
+        loop.remove_reader(lifeline)
         told.set()
 
 
-def _announce(path: Path, url: str) -> None:
-    """Write the URL whole: whoever waits for the file never sees half of it."""
+def _announce(config: Config, listening: socket, model: str) -> None:
+    """Say where the server is: in the ready file, and to whoever started it."""
+    url = f"http://{_bracketed(config.host)}:{listening.getsockname()[1]}"
+    if config.ready_file:
+        _write_whole(Path(config.ready_file), url)
+    print(f"sse-server listens on {url} (model: {model})", flush=True)  # noqa: T201 - for whoever started it
+
+
+def _write_whole(path: Path, url: str) -> None:
+    """Write the URL in one piece: whoever waits for the file never sees half of it."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.write_text(url, "utf-8")
     draft.replace(path)
@@ -96,6 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         config = read_config(sys.argv[1:] if arguments is None else arguments)
         keep_journal(config.log_format)
+        if config.workers > 1:
+            sys.exit(serve_with_workers(config))
         asyncio.run(serve(config))
     except (ConfigError, ServerError) as error:
         _refuse(str(error))

@@ -8,7 +8,7 @@ import logging
 import re
 import secrets
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from sse_server.handlers.push import PushedRunsHandler, TokensHandler
 from sse_server.handlers.runs import RunHandler
 from sse_server.handlers.spans import SpansHandler
 from sse_server.handlers.websocket import SocketHandler
+from sse_server.log.base import LogUnavailableError
 from sse_server.log.memory import MemoryLog
 from sse_server.log.sqlite import SqliteLog
 from sse_server.loop_lag import LoopLag
@@ -43,6 +44,8 @@ from sse_server.sources.shelf import Shelf
 from sse_server.spans import SpanBooks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import tornado.web
 
     from sse_server.config import Config
@@ -77,15 +80,18 @@ ROUTES: list[tuple[str, type[Route]]] = [
 class Server:
     """One server's parts, made from its settings: the Tornado application, and how to end it.
 
-    `prefix` is the path in front of the routes; `token` stands for all that the settings say of them.
+    `prefix` is the path in front of the routes; `token` stands for all that the settings say of them, `secret`
+    for what `secret_of` gives for them.
     """
 
-    def __init__(self, config: Config, *, prefix: str = "", token: str | None = None) -> None:
+    def __init__(
+        self, config: Config, *, prefix: str = "", token: str | None = None, secret: bytes | None = None
+    ) -> None:
         shelf = Shelf(config.cassettes, _shipped("cassettes"))
         self.models = Models(config, shelf)
-        log = log_of(config)
+        secret = secret or secret_of(config)
+        log = log_of(config, secret)
         spans = SpanBooks()
-        secret = read_secret(config)
         tickets = TicketOffice(secret, time.time)
         tokens = read_tokens(config) if token is None else [(OWNER, token)]
         verifier = verifier_of(config) if token is None else None
@@ -143,10 +149,10 @@ class Server:
         await self.services.log.close()
 
 
-def log_of(config: Config) -> EventLog:
-    """Return the event log of the settings."""
+def log_of(config: Config, secret: bytes) -> EventLog:
+    """Return the event log of the settings; one that nodes share keeps their `secret` too."""
     if config.log.startswith(REDIS_SCHEMES):
-        return _redis_log(config)
+        return _redis_log(config, secret)
     kind, _, place = config.log.partition(":")
     max_bytes, expire_s = config.max_log_bytes, config.expire_s
     if kind == "sqlite":
@@ -154,15 +160,42 @@ def log_of(config: Config) -> EventLog:
     return MemoryLog(time.monotonic, max_bytes=max_bytes, expire_s=expire_s)
 
 
-def _redis_log(config: Config) -> EventLog:
-    try:
+def secret_of(config: Config) -> bytes:
+    """Return what tickets are signed with: the secret file's, what all nodes on one Redis share, or a new one."""
+    new = read_secret(config)
+    if config.secret_file or not config.log.startswith(REDIS_SCHEMES):
+        return new
+    with _needing_redis():
+        from sse_server.log.redis import shared_secret  # noqa: PLC0415 - an extra's package
+
+        return shared_secret(config.log, new)
+
+
+def model_of(config: Config) -> str:
+    """Return the model of questions that name none; raises ServerError when it cannot be offered."""
+    return Models(config, Shelf(config.cassettes, _shipped("cassettes"))).default
+
+
+def _redis_log(config: Config, secret: bytes) -> EventLog:
+    with _needing_redis():
         from sse_server.log.redis import RedisLog  # noqa: PLC0415 - an extra's package
+
+        return RedisLog(config.log, expire_s=config.expire_s, secret=secret)
+
+
+@contextmanager
+def _needing_redis() -> Iterator[None]:
+    """Say what is wrong with a log in Redis, or missing for one, as a matter of the settings."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         raise ConfigError("--log redis://… needs redis: pip install 'sse-widget[server]'") from error
-    try:
-        return RedisLog(config.log, expire_s=config.expire_s)
     except ValueError as error:
         raise ConfigError(f"--log is no address of a Redis: {error}") from error
+    except LogUnavailableError as error:
+        raise ConfigError(
+            f"cannot reach the Redis of --log: {error}. Start it, or correct the address or the password."
+        ) from error
 
 
 def static_folder() -> Path:

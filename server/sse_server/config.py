@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ENV_PREFIX = "SSE_SERVER_"
+MOST_WORKERS = 256
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 MOST_RETRIES = 10
 _BORROWED = {"openai_url": "OPENAI_BASE_URL", "anthropic_url": "ANTHROPIC_BASE_URL"}
@@ -37,6 +38,7 @@ class Config(msgspec.Struct, frozen=True):
     port: int = 8765
     model: str = "local"
     log: str = "memory"
+    workers: int = 1
     cassettes: str = ""
     heartbeat_s: float = 20.0
     max_question_length: int = 10_000
@@ -99,6 +101,7 @@ _HELP = {
     "max_synthetic_s": "longest time that a model synthetic:… takes, in seconds",
     "log": "where events are kept: memory, sqlite:FILE (outlives the process), or redis://HOST:PORT/0 (also rediss://, "
     "unix://) for several processes",
+    "workers": "processes that share the port; more than one need a log that they share",
     "cassettes": "folder of .ssecast recordings, or one of them, beside those that come with the package",
     "heartbeat_s": "seconds without a write until a ping is sent",
     "max_question_length": "longest question, in characters",
@@ -183,6 +186,7 @@ def _check(config: Config) -> None:
     _check_log(config.log)
     if config.log_format not in LOG_FORMATS:
         raise ConfigError(f"the log format must be one of {', '.join(LOG_FORMATS)}; got {config.log_format!r}")
+    _check_workers(config)
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"the port must be from 0 to 65535; got {config.port}")
     if not all(
@@ -238,3 +242,13 @@ def _check_log(log: str) -> None:
     if log == "memory" or (kind == "sqlite" and place) or log.startswith(REDIS_SCHEMES):
         return
     raise ConfigError(f"the log {log!r} is not known. Give memory, sqlite:FILE, or redis://HOST:PORT/0")
+
+
+def _check_workers(config: Config) -> None:
+    if not 1 <= config.workers <= MOST_WORKERS:
+        raise ConfigError(f"workers must be from 1 to {MOST_WORKERS}; got {config.workers}")
+    if config.workers > 1 and config.log == "memory":
+        raise ConfigError(
+            f"{config.workers} workers cannot share a log that each keeps in its own memory: readers that come back "
+            "would meet another worker. Give --log redis://HOST:PORT/0 or --log sqlite:FILE, or --workers 1."
+        )

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,7 +19,6 @@ from sse_widget.protocol.sse import Parser
 
 if TYPE_CHECKING:
     import random
-    from pathlib import Path
 
     from sse_widget.protocol.sse import Event
 
@@ -167,3 +167,12 @@ def _code_of(kind: str, body: bytes) -> str:
         return str(json.loads(body)["code"])
     (event,) = Parser().feed(body)
     return str(data_of(event)["code"])
+
+
+def workers_of(pid: int) -> set[int]:
+    """Return the children of a process."""
+    return {
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text("utf-8").split()
+    }

@@ -10,11 +10,12 @@ import asyncio
 import hashlib
 import secrets
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from redis import Redis as SyncRedis
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -48,6 +49,7 @@ BATCH_BYTES = 256 << 10
 CALL_S = 3.0
 """How long Redis may take for one call, or to connect; a node whose calls take longer counts as cut off."""
 
+START_S = 5.0
 CONNECTIONS = 32
 REMEMBERED_S = 24 * 3600.0
 """How long the id and the key of an expired stream are remembered."""
@@ -91,10 +93,31 @@ def connect(url: str, *, answer_s: float | None = CALL_S) -> Redis:
     return Redis(connection_pool=pool)
 
 
+def shared_secret(url: str, new: bytes) -> bytes:
+    """Return the secret that all nodes on one Redis share: `new` for the first of them.
+
+    Waits START_S at most for a Redis that is just being started. Raises LogUnavailableError, and ValueError for an
+    address that is none. Who can read this Redis can read every answer in it, so it guards nothing less.
+    """
+    until_s = time.monotonic() + START_S
+    with closing(SyncRedis.from_url(url, socket_timeout=CALL_S, socket_connect_timeout=CALL_S)) as redis:
+        while True:
+            try:
+                with reaching():
+                    redis.set(f"{PREFIX}secret", new, nx=True)
+                    known = redis.get(f"{PREFIX}secret")
+                    return known if isinstance(known, bytes) else new
+            except LogUnavailableError:
+                if time.monotonic() >= until_s:
+                    raise
+                time.sleep(0.2)
+
+
 class RedisLog:
     """See EventLog. `max_bytes` and `expire_s` hold for all nodes together; times are those of Redis.
 
-    `clock` gives seconds of any steady clock; it is that of stamps. A test that brings `now` has Redis believe it.
+    `clock` gives seconds of any steady clock; it is that of stamps. `secret` is that of `shared_secret`: a Redis that
+    came back empty gets it again. A test that brings `now` has Redis believe it.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -105,6 +128,7 @@ class RedisLog:
         lease_s: float = 5.0,
         max_bytes: int = 256 << 20,
         expire_s: float = 3600.0,
+        secret: bytes = b"",
         now: Callable[[], float] | None = None,
     ) -> None:
         self.lease_s = lease_s
@@ -113,6 +137,7 @@ class RedisLog:
         self._max_bytes = max_bytes
         self._expire_s = expire_s
         self._now = now
+        self._secret = secret
         self._redis, self._hearing = connect(url), connect(url, answer_s=None)
         self._tails: dict[str, Tail] = {}
         self._held: dict[str, Holding] = {}
@@ -377,7 +402,10 @@ class RedisLog:
             tail.doubt()
 
     async def tend(self) -> None:
-        """Listen no more to streams that nobody has read for a while."""
+        """Listen no more to streams that nobody has read for a while; see that nodes to come find the secret."""
+        if self._secret:
+            with reaching():
+                await self._redis.set(f"{PREFIX}secret", self._secret, nx=True)
         now = self._clock()
         for tail in list(self._tails.values()):
             if not tail.readers and now - tail.read_at > LINGER_S:
