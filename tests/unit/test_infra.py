@@ -12,6 +12,7 @@ import yaml
 from sse_server.config import read_config
 
 INFRA = Path(__file__).parents[2] / "infra"
+GUIDES = sorted((INFRA / "guides").glob("*.md"))
 KUBERNETES = ("redis.yaml", "server.yaml", "ingress.yaml")
 
 
@@ -117,3 +118,10 @@ def test_a_pod_lives_longer_than_its_drain_takes():
     drain = container["lifecycle"]["preStop"]["exec"]["command"][-1]
     drain_s = int(re.search(r"monotonic\(\) \+ (\d+)", drain)[1])
     assert spec["terminationGracePeriodSeconds"] >= drain_s + 20
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.ar.md", *(f"infra/guides/{p.name}" for p in GUIDES)])
+def test_every_link_of_a_guide_leads_to_a_file(document):
+    place = INFRA.parent / document
+    links = re.findall(r"\]\((?!https?:|#)([^)\s]+)\)", place.read_text("utf-8"))
+    assert [link for link in links if not (place.parent / link.partition("#")[0]).exists()] == []
