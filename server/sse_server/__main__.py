@@ -16,6 +16,7 @@ from tornado.netutil import bind_sockets
 from sse_server.app import Server, model_of, secret_of
 from sse_server.config import Config, ConfigError, read_config
 from sse_server.errors import ServerError
+from sse_server.guards.credentials import read_tokens
 from sse_server.handlers.intake import LIMITS
 from sse_server.journal import keep_journal
 from sse_server.sources.local import LocalSource
@@ -58,6 +59,7 @@ async def serve(config: Config, seat: Seat | None = None, secret: bytes | None =
 def serve_with_workers(config: Config) -> int:
     """Fork the workers on one port, and return the exit status once they have ended."""
     secret = secret_of(config)
+    read_tokens(config)  # what is wrong is said once, before there are workers
     default = model_of(config)
     sockets = bind(config.workers, config.port, config.host, BACKLOG)
     workers = Workers(config.workers, sockets, lambda seat: asyncio.run(serve(config, seat, secret)))

@@ -180,7 +180,7 @@ def _redis_log(config: Config, secret: bytes) -> EventLog:
     with _needing_redis():
         from sse_server.log.redis import RedisLog  # noqa: PLC0415 - an extra's package
 
-        return RedisLog(config.log, expire_s=config.expire_s, secret=secret)
+        return RedisLog(config.log, max_bytes=config.max_log_bytes, expire_s=config.expire_s, secret=secret)
 
 
 @contextmanager

@@ -38,13 +38,13 @@ def ask(server, method, path, **options):
 
 def test_workers_share_port_runs_commands_and_tickets(tmp_path, server_process):
     token = tmp_path / "token"
-    token.write_text("one random token", "utf-8")
+    token.write_text("one-random-token", "utf-8")
     with redis_server(tmp_path) as redis:
         flags = ("--log", redis.url, "--workers", "2", "--token-file", str(token), "--rate-limit", "off")
         server = server_process("--model", SLOW, *flags)
         nodes = {ask(server, "GET", "/api/v1/stream/health").json()["node"] for _ in range(64)}
         assert len(nodes) == 2
-        headers = {"Authorization": "Bearer one random token", "Accept": "application/json"}
+        headers = {"Authorization": "Bearer one-random-token", "Accept": "application/json"}
         made = ask(server, "POST", CHAT, json={"q": "hi"}, headers=headers).json()
         ticket = {"Authorization": f"Ticket {made['ticket']}"}
         read_at = set()
