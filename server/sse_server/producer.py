@@ -199,7 +199,7 @@ class Producer:
             return self._stopped(self._stop or Stop("shutdown"))
         if isinstance(error, ServerError):
             return self._failure(error)
-        if isinstance(error, LostLeaseError):
+        if isinstance(error, LostLeaseError | UnknownStreamError | ExpiredStreamError):
             return self._failure(ServerError("node_lost"))
         if isinstance(error, LogUnavailableError):
             logger.warning("the log does not take events: %s", error)

@@ -43,7 +43,7 @@ class Listener(Protocol):
 class Ear:
     """Listens to `own` and to the channels that are added. `open_pubsub` makes the connection, `reaching` translates.
 
-    It tries again for ever, after 0.05 s at first and 2 s at most, with jitter.
+    It tries again for ever, after 0.05 s at first or when somebody wants to hear something, and 2 s at most.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Ear:
         self._cause: LogUnavailableError | None = None
         self._heard_s = 0.0
         self._delay_s = FIRST_DELAY_S
+        self._wanted = asyncio.Event()
 
     def listen(self) -> None:
         """Begin, unless that has been done."""
@@ -73,6 +74,7 @@ class Ear:
         """Return once every further message of a channel will be heard. Raises LogUnavailableError."""
         self.listen()
         if self._cause is not None:
+            self._wanted.set()
             raise LogUnavailableError(str(self._cause))
         hearing = self._heard.get(channel)
         if hearing is None:
@@ -109,8 +111,16 @@ class Ear:
             except Exception as error:
                 logger.exception("listening to the log failed; trying again")
                 self._lose(LogUnavailableError(str(error)))
-            await asyncio.sleep(self._delay_s * (0.5 + random.random() / 2))  # noqa: S311 - jitter
-            self._delay_s = min(2 * self._delay_s, LAST_DELAY_S)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait before the next attempt, only the first delay when somebody wants to hear something."""
+        self._wanted.clear()
+        await asyncio.sleep(FIRST_DELAY_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._delay_s * random.random()):  # noqa: S311 - jitter
+                await self._wanted.wait()
+        self._delay_s = min(2 * self._delay_s, LAST_DELAY_S)
 
     async def _listen(self) -> None:
         pubsub = self._open()

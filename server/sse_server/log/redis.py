@@ -76,10 +76,10 @@ def reaching() -> Iterator[None]:
         raise LogUnavailableError(str(error)) from error
 
 
-def connect(url: str, *, answer_s: float | None = CALL_S) -> Redis:
+def connect(url: str, *, answer_s: float | None) -> Redis:
     """Return a client for `redis://`, `rediss://` or `unix://`; it fails at once where Redis is not there.
 
-    Raises ValueError for an address that is none.
+    A call may take `answer_s`, for ever with None. Raises ValueError for an address that is none.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -138,7 +138,7 @@ class RedisLog:
         self._expire_s = expire_s
         self._now = now
         self._secret = secret
-        self._redis, self._hearing = connect(url), connect(url, answer_s=None)
+        self._redis, self._hearing = connect(url, answer_s=CALL_S), connect(url, answer_s=None)
         self._tails: dict[str, Tail] = {}
         self._held: dict[str, Holding] = {}
         self._nudges: dict[str, asyncio.Event] = {}
@@ -192,30 +192,29 @@ class RedisLog:
                 raise
 
     async def _send(self, held: Holding, rows: list[Row]) -> int:
-        stream_id = held.stream_id
+        ends = bool(rows) and rows[-1].event.event in TERMINAL
         while True:
             frames = held.frames(rows)
-            ends = bool(rows) and rows[-1].event.event in TERMINAL
             pairs = [part for frame, row in zip(frames, rows, strict=True) for part in (frame, row.stamps)]
             head = (self._node, held.last, self._time(), int(ends), *held.text(rows), MAX_TEXT_BYTES)
-            verdict = await self._call("APPEND", stream_id, *head, *pairs)
+            verdict = await self._call("APPEND", held.stream_id, *head, *pairs)
             if verdict[0] == b"ok":
+                self._landed(held, rows, frames, ends=ends)
                 break
             if verdict[0] != b"moved":
-                self._held.pop(stream_id, None)
-                self._checked(stream_id, verdict)
-            rows = await self._without_landed(held, rows, frames, verdict[1])
-        first = held.last + 1
-        held.landed(rows)
+                self._held.pop(held.stream_id, None)
+                self._checked(held.stream_id, verdict)
+            # An earlier call has landed, though its answer never came.
+            rows = await self._still_to_send(held, rows, frames, verdict[1])
+            if not rows:
+                break
         held.owed = []
-        if stream_id in self._tails:
-            self._tails[stream_id].take(first, frames, ended=ends)
         if ends:
-            self._held.pop(stream_id, None)
+            self._held.pop(held.stream_id, None)
         return held.last
 
-    async def _without_landed(self, held: Holding, rows: list[Row], frames: list[bytes], last: int) -> list[Row]:
-        """Return the rows that are still to send: an earlier call has landed, though its answer never came."""
+    async def _still_to_send(self, held: Holding, rows: list[Row], frames: list[bytes], last: int) -> list[Row]:
+        """Return the rows that have not landed, where Redis has events up to `last`."""
         if last < held.last:
             # Redis came back without the newest events. Readers have seen them, so others cannot take their numbers.
             await self.delete(held.stream_id)
@@ -223,17 +222,25 @@ class RedisLog:
         count = last - held.last
         there = self._checked(held.stream_id, await self._call("READ", held.stream_id, held.last, 1 << 40))[3:]
         if there[:count] == frames[:count]:
-            held.landed(rows[:count])
+            ends = count == len(rows) and rows[-1].event.event in TERMINAL
+            self._landed(held, rows[:count], frames[:count], ends=ends)
             return rows[count:]
         held.last, held.texts = last, None
         return rows
 
+    def _landed(self, held: Holding, rows: list[Row], frames: list[bytes], *, ends: bool) -> None:
+        """Take note of what is in Redis, and let local readers have it without a way around."""
+        first = held.last + 1
+        held.landed(rows)
+        if held.stream_id in self._tails:
+            self._tails[held.stream_id].take(first, frames, ended=ends)
+
     async def read(self, stream_id: str, after: int, wait_s: float) -> Batch:
         """See EventLog.read."""
         tail = self._tails.get(stream_id)
+        if wait_s <= 0 and (tail is None or not tail.fresh):
+            return _batch(after, self._checked(stream_id, await self._ask(stream_id, after)))
         if tail is None:
-            if wait_s <= 0:
-                return _batch(after, self._checked(stream_id, await self._ask(stream_id, after)))
             tail = self._tails[stream_id] = Tail(stream_id, self._clock())
         tail.readers += 1
         try:
