@@ -124,6 +124,18 @@ async def test_runs_share_their_connections():
         await source.close()
 
 
+async def test_a_kept_connection_that_the_server_has_closed_costs_no_question_and_no_time():
+    answers = [chunked(chunk("a", "stop") + DONE), said()]
+    async with Upstream(answers[0], answers[1], answers[0]) as upstream:
+        source = source_at(upstream.url, retries=1)
+        source.upstream._patience = Patience(retries=1, backoff=Backoff(floor_ms=60_000.0))
+        for _ in range(2):
+            async with asyncio.timeout(PATIENCE_S):
+                assert [token.text async for token in source.tokens(REQUEST)] == ["a", ""]
+        assert len(upstream.requests) == 3
+        await source.close()
+
+
 @pytest.mark.parametrize(
     ("words", "gone", "there"),
     [

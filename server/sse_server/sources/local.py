@@ -128,7 +128,9 @@ class LocalSource:
         url = await self._handshake(json.dumps(settings).encode() + b"\n")
         # llama.cpp notices that its client has left when it writes: with progress it does so after each batch of the
         # prompt, not only once the answer begins.
-        child = Upstream(f"{url}/v1", {"Authorization": f"Bearer {api_key}"}, Patience(), key=api_key)
+        # It closes kept connections unannounced, which would cost a question; a new one costs nothing here.
+        patience = Patience(idle_connections=0)
+        child = Upstream(f"{url}/v1", {"Authorization": f"Bearer {api_key}"}, patience, key=api_key)
         self._upstream = OpenAISource(child, model.stem, options={"return_progress": True})
 
     async def _handshake(self, settings: bytes) -> str:

@@ -42,7 +42,6 @@ LONGEST_RETRY_AFTER_S = 20
 TAIL_S = 2.0
 """How long what may follow the end of an answer is waited for: its usage, and the mark of the end."""
 
-IDLE_CONNECTIONS = 32
 _DRAIN_S = 0.2
 _REFUSAL_BYTES = 64 * 1024
 _STREAM = "text/event-stream"
@@ -65,12 +64,13 @@ class Reading(Protocol):
 class Patience(msgspec.Struct, frozen=True):
     """How long an upstream is waited for, in seconds, and how often it is asked again before the first token.
 
-    `idle_s` bounds the wait for the head and between bytes.
+    `idle_s` bounds the wait for the head and between bytes. So many `idle_connections` are kept for the next questions.
     """
 
     connect_s: float = 10.0
     idle_s: float = 120.0
     retries: int = 0
+    idle_connections: int = 32
     backoff: Backoff = Backoff(base_ms=1000.0, cap_ms=8000.0, floor_ms=100.0)
 
 
@@ -87,13 +87,14 @@ class Upstream:
         self._patience = patience
         self._key = key
         self._setting = setting
+        self._answered = False
         try:
             self.http = httpx.AsyncClient(
                 base_url=base_url,
                 headers={**headers, "Accept": _STREAM},
                 timeout=httpx.Timeout(patience.idle_s, connect=patience.connect_s, pool=None),
                 # As many as there are runs, which have a limit of their own.
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=IDLE_CONNECTIONS),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=patience.idle_connections),
                 trust_env=not is_loopback(urlsplit(base_url).hostname or ""),
             )
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
@@ -125,6 +126,8 @@ class Upstream:
         asked_s = error.retry_after_s or 0
         if attempt > self._patience.retries or asked_s > LONGEST_RETRY_AFTER_S:
             return None
+        if attempt == 1 and self._answered and isinstance(error, ConnectionLostError):
+            return 0.0  # most likely a kept connection that the server had closed meanwhile
         jitter = random.random()  # noqa: S311 - spreads attempts, guards nothing
         return max(asked_s, self._patience.backoff.delay_ms(attempt, jitter) / 1000.0)
 
@@ -132,6 +135,7 @@ class Upstream:
         headers = {"Content-Type": "application/json"}
         with self._translated():
             async with self.http.stream("POST", path, content=body, headers=headers) as answer:
+                self._answered = True
                 kind = answer.headers.get("content-type", _STREAM)
                 if answer.status_code != httpx.codes.OK or not kind.lower().startswith(_STREAM):
                     raise await self._refusal(answer, kind)
