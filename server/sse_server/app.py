@@ -39,6 +39,7 @@ from sse_server.loop_lag import LoopLag
 from sse_server.metrics import Metrics
 from sse_server.observer import Aliases, Observer
 from sse_server.runs import Runs
+from sse_server.sources.conversation import Bounds, Conversations
 from sse_server.sources.models import Models
 from sse_server.sources.shelf import Shelf
 from sse_server.spans import SpanBooks
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
     import tornado.web
 
     from sse_server.config import Config
-    from sse_server.log.base import EventLog
+    from sse_server.log.base import EventLog, StreamMeta
+    from sse_server.sources.base import ChatRequest, TokenSource
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +93,7 @@ class Server:
         self.models = Models(config, shelf)
         secret = secret or secret_of(config)
         log = log_of(config, secret)
+        self._conversations = conversations_of(config)
         spans = SpanBooks()
         tickets = TicketOffice(secret, time.time)
         tokens = read_tokens(config) if token is None else [(OWNER, token)]
@@ -104,7 +107,7 @@ class Server:
             log=log,
             runs=Runs(
                 log,
-                self.models.source_of,
+                self._source_of,
                 spans,
                 unread_limit_s=config.unread_limit_s,
                 max_runs=config.max_runs,
@@ -125,6 +128,10 @@ class Server:
             metrics=Metrics(counters, {"version": __version__, "node": node, "log": log_kind(config.log)}),
             aliases=aliases,
         )
+
+    def _source_of(self, request: ChatRequest, meta: StreamMeta) -> TokenSource:
+        source = self.models.source_of(request.model)
+        return self._conversations.joined(source, meta.owner, meta.conversation_id, request)
 
     def application(self) -> Application:
         """Return the standalone application: the routes and the page. Its HTTPServer takes `handlers.intake.LIMITS`."""
@@ -196,6 +203,17 @@ def _needing_redis() -> Iterator[None]:
         raise ConfigError(
             f"cannot reach the Redis of --log: {error}. Start it, or correct the address or the password."
         ) from error
+
+
+def conversations_of(config: Config) -> Conversations:
+    """Return the conversations of a server, within the bounds of its settings."""
+    bounds = Bounds(
+        turns=config.max_conversation_turns,
+        bytes=config.max_conversation_bytes,
+        conversations=config.max_conversations,
+        age_s=config.conversation_expire_s,
+    )
+    return Conversations(time.monotonic, bounds)
 
 
 def static_folder() -> Path:

@@ -70,6 +70,10 @@ class Config(msgspec.Struct, frozen=True):
     upstream_retries: int = 2
     max_synthetic_tokens: int = 100_000
     max_synthetic_s: float = 86_400.0
+    max_conversations: int = 100
+    max_conversation_turns: int = 20
+    max_conversation_bytes: int = 64 << 10
+    conversation_expire_s: float = 3600.0
     allow_faults: bool = False
     insecure: bool = False
     exit_with_stdin: bool = False
@@ -102,6 +106,10 @@ _HELP = {
     "log": "where events are kept: memory, sqlite:FILE (outlives the process), or redis://HOST:PORT/0 (also rediss://, "
     "unix://) for several processes",
     "workers": "processes that share the port; more than one need a log that they share",
+    "max_conversations": "most conversations (conversation_id) that are kept for each principal",
+    "max_conversation_turns": "most turns of a conversation that are kept and sent to the model",
+    "max_conversation_bytes": "most text of a conversation that is kept, in bytes of UTF-8",
+    "conversation_expire_s": "seconds after which a conversation without a new turn is forgotten",
     "cassettes": "folder of .ssecast recordings, or one of them, beside those that come with the package",
     "heartbeat_s": "seconds without a write until a ping is sent",
     "max_question_length": "longest question, in characters",
@@ -200,6 +208,7 @@ def _check(config: Config) -> None:
             config.upstream_connect_timeout_s,
             config.upstream_idle_timeout_s,
             config.max_synthetic_s,
+            config.conversation_expire_s,
         )
     ):
         raise ConfigError("times must be finite numbers of seconds greater than zero")
@@ -207,8 +216,9 @@ def _check(config: Config) -> None:
         raise ConfigError("max_runs, max_question_length, max_pushed_bytes and max_log_bytes must be at least 1")
     if not 0 <= config.upstream_retries <= MOST_RETRIES:
         raise ConfigError(f"upstream_retries must be from 0 to {MOST_RETRIES}; got {config.upstream_retries}")
-    if config.max_synthetic_tokens < 1:
-        raise ConfigError("max_synthetic_tokens must be at least 1")
+    for name in ("max_synthetic_tokens", "max_conversations", "max_conversation_turns", "max_conversation_bytes"):
+        if getattr(config, name) < 1:
+            raise ConfigError(f"{name} must be at least 1")
     for name in ("openai_url", "anthropic_url"):
         _check_url(name, getattr(config, name))
     if not config.on_loopback and not config.authenticated and not config.insecure:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sse_server.log.base import Command, StreamInfo
     from sse_server.observer import Observer
-    from sse_server.sources.base import TokenSource
+    from sse_server.sources.base import ChatRequest, TokenSource
     from sse_server.spans import SpanBooks
 
     Admit = Callable[[], Awaitable[None]]
@@ -42,7 +42,7 @@ _LOST = Event("error", dump(ServerError("node_lost").event("en")))
 
 
 class Runs:
-    """Starts and keeps runs. `source_of` gives the source of a model name, or raises ServerError for unknown ones.
+    """Starts and keeps runs. `source_of` gives the source of a question, or raises ServerError for unknown models.
 
     `started` counts the questions that went to a model. A run that nobody reads for `unread_limit_s` is ended; at most
     `max_runs` go on at once. `spans` are forgotten with their streams.
@@ -51,7 +51,7 @@ class Runs:
     def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         log: EventLog,
-        source_of: Callable[[str], TokenSource],
+        source_of: Callable[[ChatRequest, StreamMeta], TokenSource],
         spans: SpanBooks,
         *,
         unread_limit_s: float,
@@ -95,7 +95,7 @@ class Runs:
 
         `admit` is awaited before a new run starts; what it raises is the refusal, and nothing has started.
         """
-        return await self._start(order, meta, key, admit, self._source_of(order.request.model))
+        return await self._start(order, meta, key, admit, self._source_of(order.request, meta))
 
     async def start_pushed(
         self, order: Order, meta: StreamMeta, key: str, admit: Admit, source: PushSource

@@ -144,7 +144,8 @@ def read_chat(fields: Mapping[str, Any], *, default_model: str, max_length: int,
         name: spec.read(name, fields[name]) for name, spec in MODEL_OPTIONS.items() if name in fields
     }
     options["stop"] = tuple(fields.get("stop", ()))
-    request = msgspec.convert({**options, "messages": messages, "model": _model(fields, default_model)}, ChatRequest)
+    asked = {"messages": messages, "model": _model(fields, default_model), "continues": "messages" not in fields}
+    request = msgspec.convert({**options, **asked}, ChatRequest)
     knobs = msgspec.convert(read_knobs(fields), Knobs)
     return Chat(Order(request, knobs, lang), read_conversation(fields))
 

@@ -18,7 +18,10 @@ class ChatMessage(msgspec.Struct, frozen=True):
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
-    """What a run asks of a model; None leaves a value to the model. The answer ends before the first text of `stop`."""
+    """What a run asks of a model; None leaves a value to the model. The answer ends before the first text of `stop`.
+
+    With `continues` the messages go on with the conversation; else they are the whole of it.
+    """
 
     messages: tuple[ChatMessage, ...]
     model: str
@@ -26,6 +29,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
     temperature: float | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    continues: bool = False
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
