@@ -174,3 +174,17 @@ def test_how_late_the_first_delta_is_behind_nginx(server_process, tmp_path):
     print(f"\nfirst delta after the server's write, behind nginx: {spread(lags)}; tests/benchmarks has the threshold")
     assert len(lags) == 200
     assert min(lags) > 0
+
+
+NAME = "stream.example"
+
+
+@pytest.mark.parametrize(("token", "status"), [("the-token", 200), ("", 403)])
+async def test_under_a_public_name_a_loopback_server_wants_a_token(token, status, serve, tmp_path):
+    secret = tmp_path / "token"
+    secret.write_text("the-token", "utf-8")
+    served = await serve(token_file=str(secret))
+    headers = {"Host": NAME, **({"Authorization": f"Bearer {token}"} if token else {})}
+    with proxies.included(served.url, tmp_path) as behind:
+        answer = await served.client.post(behind.url + CHAT, json={"q": "?"}, headers=headers)
+    assert answer.status_code == status

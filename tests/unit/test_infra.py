@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sse_server import metrics
 from sse_server.config import read_config
 
 INFRA = Path(__file__).parents[2] / "infra"
@@ -125,3 +127,34 @@ def test_every_link_of_a_guide_leads_to_a_file(document):
     place = INFRA.parent / document
     links = re.findall(r"\]\((?!https?:|#)([^)\s]+)\)", place.read_text("utf-8"))
     assert [link for link in links if not (place.parent / link.partition("#")[0]).exists()] == []
+
+
+def served_metrics():
+    """Return the name of every series that a server can have, after the table of its metrics module."""
+    kinds = re.findall(r"^\| (`[^|]+) \| (\w+) \|", metrics.__doc__, re.MULTILINE)
+    endings = {"histogram": ("_bucket", "_sum", "_count")}
+    return {
+        name + ending
+        for names, kind in kinds
+        for name in re.findall(r"`(sse_\w+)`", names)
+        for ending in endings.get(kind, ("",))
+    }
+
+
+def expressions():
+    board = json.loads((INFRA / "grafana" / "dashboards" / "sse-server.json").read_text("utf-8"))
+    (rules,) = documents("prometheus", "alerts.yml")
+    drawn = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    return drawn + [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+
+
+def test_dashboard_and_alerts_ask_for_figures_that_the_server_has():
+    named = set(re.findall(r"\bsse_\w+", " ".join(re.sub(r'job="[^"]*"', "", e) for e in expressions())))
+    assert len(named) > 15
+    assert named - served_metrics() == set()
+
+
+def test_the_dashboard_shows_every_figure_that_the_server_counts():
+    drawn = " ".join(expressions())
+    counted = {re.sub(r"_(bucket|sum|count)$", "", name) for name in served_metrics() if name.startswith("sse_")}
+    assert {name for name in counted if name not in drawn} <= {"sse_server_info", "sse_log_streams"}
