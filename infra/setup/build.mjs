@@ -13,10 +13,19 @@ const source = join(root, "sse_widget", "js");
 const target = join(root, "sse_widget", "static");
 
 /** Each is one file of its own. anywidget takes one module, and a page can copy one file. */
-const bundles = ["sse.js", "markdown.js", "widget.js", "page/page.js", "view/widget.css", "page/page.css"];
+const bundles = [
+  "sse.js",
+  "markdown.js",
+  "widget.js",
+  "page/page.js",
+  "page/dashboard.js",
+  "view/widget.css",
+  "page/page.css",
+  "page/dashboard.css",
+];
 /** Loaded by name when an answer needs them (parts.js). */
 const parts = (await readdir(join(source, "parts")).catch(() => [])).filter((file) => file.endsWith(".js"));
-const copies = ["page/index.html", "page/icon.svg"];
+const copies = ["page/index.html", "page/dashboard.html", "page/icon.svg"];
 
 /** What markdown-it brings along, and the browser has, or nobody uses. */
 const slim = Object.fromEntries(

@@ -24,6 +24,7 @@ from sse_server.guards.tickets import TicketOffice
 from sse_server.handlers.base import Route, Services
 from sse_server.handlers.cassettes import CassetteHandler, CassettesHandler
 from sse_server.handlers.chat import ChatHandler
+from sse_server.handlers.dashboard import DashboardHandler
 from sse_server.handlers.intake import Application
 from sse_server.handlers.metrics import MetricsHandler, ReadyHandler, log_kind
 from sse_server.handlers.openai import CompletionsHandler, ModelHandler, ModelsHandler, NoModelRoute
@@ -138,6 +139,7 @@ class Server:
         services = {"services": self.services}
         missing = [(r"/api/.*", MissingHandler), (r"/v1/.*", NoModelRoute)]
         rules: list[Any] = [(path, handler, services) for path, handler in [*ROUTES, *missing]]
+        rules.append((r"/admin/dashboard", DashboardHandler, services))
         static = self.services.static
         if static.is_dir():
             rules.append((r"/(.*)", PageHandler, {"path": str(static), "default_filename": "index.html"}))

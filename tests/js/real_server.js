@@ -23,9 +23,13 @@ const LISTENS = /listens on (http:\/\/\S+)/;
  * @returns {Promise<RealServer>}
  */
 export async function startServer(t, ...flags) {
-  const child = spawn("python", ["-m", "sse_server", "--port=0", "--rate-limit=off", "--model=synthetic:", ...flags], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const child = spawn(
+    "python",
+    ["-m", "sse_server", "--port=0", "--rate-limit=off", "--model=synthetic:", ...flags],
+    {
+      stdio: ["ignore", "pipe", "ignore"],
+    },
+  );
   t.after(async () => {
     child.kill();
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");

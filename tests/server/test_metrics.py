@@ -18,7 +18,7 @@ from sse_server.loop_lag import EVERY_S, LoopLag
 
 METRICS = "/api/v1/stream/metrics"
 READY = "/api/v1/stream/ready"
-TOKEN = "correct horse battery"
+TOKEN = "correct-horse-battery"
 
 
 async def scraped(served, **headers):
@@ -254,3 +254,18 @@ async def test_the_lag_of_the_event_loop_is_what_blocked_it():
             await asyncio.sleep(0)
     lag.stop()
     assert counters.loop_lag_s.sum >= 0.2
+
+
+async def test_the_dashboard_says_that_it_needs_the_token(serve, tmp_path):
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    served = await serve(token_file=str(path))
+    answer = await served.client.get("/admin/dashboard")
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert "dashboard.js" in answer.text
+    answer = await served.client.get("/admin/dashboard", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 200
+    foreign = await served.client.get("/admin/dashboard", headers={"Host": "evil.example"})
+    assert foreign.status_code == 403
+    assert (await (await serve()).client.get("/admin/dashboard")).status_code == 200

@@ -28,6 +28,9 @@ BUNDLES = {
     "widget.css",
     "page.js",
     "page.css",
+    "dashboard.js",
+    "dashboard.css",
+    "dashboard.html",
     "index.html",
     "icon.svg",
 }
