@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from sse_server import __version__
 from sse_server.config import REDIS_SCHEMES, ConfigError
 from sse_server.counters import Counters
+from sse_server.delivery import RETRY_MS
 from sse_server.guards.auth import Gate
+from sse_server.guards.caps import Caps
 from sse_server.guards.credentials import OWNER, read_secret, read_tokens
 from sse_server.guards.jwt import verifier_of
 from sse_server.guards.limits import Quota
@@ -59,6 +61,8 @@ logger = logging.getLogger(__name__)
 DRAIN_S = 5.0
 _STREAM_ID = re.compile(r"[0-9a-f]{32}")
 _GROUP = re.compile(r"\(.*?\)")
+SPREAD_MS = 5000
+"""Over so much time readers come again whose stream goes on elsewhere when this process ends."""
 ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/chat", ChatHandler),
     (r"/api/v1/stream/runs", PushedRunsHandler),
@@ -119,6 +123,7 @@ class Server:
             quota=Quota(config.rate_limit, config.log),
             proxies=Proxies(config.trusted_proxy),
             counters=counters,
+            caps=Caps(config.max_connections, config.max_streams),
             model=self.models.default,
             models=self.models,
             prefix=prefix,
@@ -149,6 +154,9 @@ class Server:
         """End the runs, let their readers have the terminal events, end the model."""
         self.loop_lag.stop()
         await self.services.runs.close()
+        for delivery in list(self.services.deliveries):
+            # Each with a wait of its own: those that come again do not come all at once.
+            delivery.leave(RETRY_MS + secrets.randbelow(SPREAD_MS))
         with suppress(TimeoutError):
             await asyncio.wait_for(self.services.counters.idle.wait(), DRAIN_S)
         for socket in list(self.services.sockets):

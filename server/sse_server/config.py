@@ -43,6 +43,8 @@ class Config(msgspec.Struct, frozen=True):
     heartbeat_s: float = 20.0
     max_question_length: int = 10_000
     max_runs: int = 64
+    max_connections: int = 10_000
+    max_streams: int = 1000
     unread_limit_s: float = 300.0
     expire_s: float = 3600.0
     max_log_bytes: int = 64 << 20
@@ -114,6 +116,8 @@ _HELP = {
     "heartbeat_s": "seconds without a write until a ping is sent",
     "max_question_length": "longest question, in characters",
     "max_runs": "most runs at once",
+    "max_connections": "most streams that are sent at once",
+    "max_streams": "most streams that one principal reads at once",
     "unread_limit_s": "seconds after which a run that nobody reads is ended",
     "expire_s": "seconds that a finished stream is kept",
     "max_log_bytes": "most bytes of events that are kept; the oldest finished streams go first",
@@ -221,6 +225,8 @@ def _check(config: Config) -> None:
             raise ConfigError(f"{name} must be at least 1")
     for name in ("openai_url", "anthropic_url"):
         _check_url(name, getattr(config, name))
+    if min(config.max_connections, config.max_streams) < 1:
+        raise ConfigError("max_connections and max_streams must be at least 1")
     if not config.on_loopback and not config.authenticated and not config.insecure:
         raise ConfigError(
             f"host {config.host} can be reached from other machines and no token is set. Give --token-file FILE "

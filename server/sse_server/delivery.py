@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sse_server.counters import Counters
-    from sse_server.log.base import EventLog, StreamInfo
+    from sse_server.log.base import Batch, EventLog, StreamInfo
     from sse_server.tracing import Tracing
 
 Write: TypeAlias = "Callable[[bytes], Awaitable[None] | None]"
@@ -75,6 +75,14 @@ class Delivery:
         self._heartbeat_s = heartbeat_s
         self._send_timeout_s = send_timeout_s
         self._tracing = tracing
+        self._retry_ms: int | None = None
+        self._waiting: asyncio.Task[object] | None = None
+
+    def leave(self, retry_ms: int) -> None:
+        """End the connection as planned: what the log holds still goes out, then how long its reader is to wait."""
+        self._retry_ms = retry_ms
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     async def send(self, data: bytes) -> None:
         """Write and flush under the deadline."""
@@ -109,22 +117,42 @@ class Delivery:
             await self.run(Reading(info.stream_id, info.text_seq if whole else visit.after, visit.once))
 
     async def run(self, reading: Reading) -> None:
-        """Deliver until the stream has ended (or once)."""
+        """Deliver until the stream has ended, or once, or until told to leave."""
         stream_id, after = reading.stream_id, reading.after
         clock = asyncio.get_running_loop().time
         while True:
             due_s = clock() + self._heartbeat_s
-            batch = await self._log.read(stream_id, after, self._heartbeat_s)
+            batch = await self._next(stream_id, after)
             if batch.frames:
                 tracing = self._tracing
                 await self.send(b"".join(batch.frames) if tracing is None else await tracing.batch(stream_id, batch))
                 self._counters.events += batch.last - after
                 after = batch.last
+            elif self._retry_ms is not None and not batch.ended:
+                await self.send(b"retry: %d\n\n" % self._retry_ms)
+                return
             elif not batch.ended:
                 await self._ping()
                 self._counters.pinged(clock() - due_s, self._heartbeat_s)
             if batch.ended or reading.once:
                 return
+
+    async def _next(self, stream_id: str, after: int) -> Batch:
+        """Wait for the next batch; whoever was told to leave takes what there is."""
+        if self._retry_ms is None:
+            self._waiting = task = asyncio.current_task()
+            try:
+                return await self._log.read(stream_id, after, self._heartbeat_s)
+            except asyncio.CancelledError:
+                if task is None or not self._told_to_leave():
+                    raise
+                task.uncancel()
+            finally:
+                self._waiting = None
+        return await self._log.read(stream_id, after, 0)
+
+    def _told_to_leave(self) -> bool:
+        return self._retry_ms is not None
 
     async def _ping(self) -> None:
         try:

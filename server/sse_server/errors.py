@@ -155,6 +155,17 @@ MESSAGES: dict[str, Words] = {
         "The rate limit cannot be checked, for Redis does not answer. Try again in a few seconds.",
         "تعذّر التحقق من حد الأسئلة لأن Redis لا يجيب. أعد المحاولة بعد ثوانٍ.",
     ),
+    "too_many_connections": Words(
+        "The server sends {limit} streams already, the most that it may. Try again in a few seconds. "
+        "(--max-connections)",
+        "يرسل الخادم {limit} من مسارات البث، وهذا أقصى ما يُسمح به. أعد المحاولة بعد ثوانٍ. (‎--max-connections‎)",
+    ),
+    "too_many_readings": Words(
+        "You read {limit} streams at once already, the most that one may. Close one of them, or try again in a few "
+        "seconds. (--max-streams)",
+        "تقرأ الآن {limit} من مسارات البث معًا، وهذا أقصى ما يُسمح به لواحد. أغلق أحدها أو أعد المحاولة بعد ثوانٍ. "
+        "(‎--max-streams‎)",
+    ),
     "upstream_error": Words(
         "The model failed: {detail}. Ask again; if it happens again, look at the server's log.",
         "تعذّر على النموذج الإجابة: {detail}. أعد السؤال، وإن تكرر الخطأ فراجع سجل الخادم.",
@@ -264,6 +275,8 @@ CODES = {
     "upgrade_required": "invalid_request",
     "limits_unavailable": "overloaded",
     "too_many_streams": "overloaded",
+    "too_many_connections": "overloaded",
+    "too_many_readings": "rate_limited",
     "no_route": "not_found",
     "push_gap": "invalid_request",
     "not_pushed": "invalid_request",

@@ -137,6 +137,8 @@ def test_several_origins():
         (["--unread-limit-s", "0"], "greater than zero"),
         (["--expire-s", "soon"], "expire_s"),
         (["--max-runs", "0"], "max_runs"),
+        (["--max-connections", "0"], "max_connections"),
+        (["--max-streams", "0"], "max_streams"),
         (["--max-question-length", "0"], "max_question_length"),
         (["--max-runs", "1.5"], "max_runs"),
         (["--upstream-retries", "11"], "from 0 to 10; got 11"),

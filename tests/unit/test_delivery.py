@@ -170,3 +170,39 @@ def test_a_cancelled_delivery_leaves_no_reader_behind(virtual):
         assert (await log.info(stream_id)).unread_s == 7
 
     virtual(run())
+
+
+def test_who_is_to_leave_gets_what_is_there_and_then_the_time_to_come_again(virtual):
+    async def run():
+        reader = Reader(slow_s=1)
+        log, stream_id, delivery, _ = await opened(reader)
+        running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+        await asyncio.sleep(5)
+        await log.append(stream_id, [Event("delta", "1")])
+        await asyncio.sleep(0.5)
+        await log.append(stream_id, [Event("delta", "2")])
+        delivery.leave(4321)
+        await running
+        said = b"".join(data for _, data in reader.got)
+        assert said.endswith(b"retry: 4321\n\n")
+        assert [event.data for event in Parser().feed(said)] == ["1", "2"]
+
+    virtual(run())
+
+
+def test_who_is_to_leave_waits_no_longer_and_a_stream_that_ends_says_nothing_of_it(virtual):
+    async def run():
+        for ending in ([], [DONE]):
+            reader = Reader()
+            log, stream_id, delivery, _ = await opened(reader)
+            running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+            await asyncio.sleep(5)
+            began = asyncio.get_running_loop().time()
+            await log.append(stream_id, ending)
+            delivery.leave(4321)
+            await running
+            assert asyncio.get_running_loop().time() == began
+            assert (b"retry: 4321\n\n" in [data for _, data in reader.got]) == (not ending)
+            assert reader.names() == [event.event for event in ending]
+
+    virtual(run())

@@ -12,9 +12,11 @@ import tornado.web
 
 from sse_server.config import Config
 from sse_server.counters import Counters
+from sse_server.delivery import Delivery
 from sse_server.errors import Lang, ServerError, preferred_lang
 from sse_server.guards.access import OPEN, PAGE, RIGHTS, decision
 from sse_server.guards.auth import FOREIGN_PAGE, Gate, Principal, check_fetch_site, check_host, origin_allowed
+from sse_server.guards.caps import Caps
 from sse_server.guards.limits import Quota, counted_address
 from sse_server.guards.proxies import Proxies
 from sse_server.guards.tickets import TicketOffice
@@ -60,7 +62,8 @@ class Services(msgspec.Struct, frozen=True):
 
     `model` is that of questions that name none, `models` are those to choose from, `prefix` the path before `/api/v1`,
     `node` names the process, `static` is the folder of the bundles, `shelf` has the recordings, `spans` what pages saw;
-    `sockets` are those that are open. `aliases` stand for principals in the journal.
+    `sockets` are those that are open, `deliveries` what goes to other connections. `aliases` stand for principals in
+    the journal.
     """
 
     config: Config
@@ -71,6 +74,7 @@ class Services(msgspec.Struct, frozen=True):
     quota: Quota
     proxies: Proxies
     counters: Counters
+    caps: Caps
     model: str
     models: Models
     prefix: str
@@ -81,6 +85,7 @@ class Services(msgspec.Struct, frozen=True):
     metrics: Metrics
     aliases: Aliases
     sockets: set[Socket] = msgspec.field(default_factory=set)
+    deliveries: set[Delivery] = msgspec.field(default_factory=set)
 
 
 def refusing(method: Callable[P, Awaitable[None]]) -> Callable[P, Coroutine[Any, Any, None]]:

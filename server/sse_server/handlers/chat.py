@@ -52,9 +52,13 @@ class ChatHandler(StreamRoute):
             await self.follow(info, place[1], connection, resumed=True)
             return
         key = self.key_of(fields)
+        told = self.wants_json and self.request.method == "POST"
+        if not told:
+            # A run that its asker cannot read is not begun.
+            self.services.caps.check(self.principal.name or "")
         stream_id, created = await start_run(self.services, self.principal, fields, key, self.lang)
         info = await self.find(stream_id, "read")
-        if self.wants_json and self.request.method == "POST":
+        if told:
             self.answer_created(stream_id)
         else:
             await self.follow(info, 0, connection, resumed=not created)

@@ -98,12 +98,17 @@ class StreamRoute(Route):
             self.finish()
             return
         self.stream_id = info.stream_id
+        leave = self.services.caps.take(info.meta.owner)
         self.set_header("X-Stream-Id", info.stream_id)
         polled = bytearray() if connection.once and self.wants_json else None
         if polled is None:
             self._begin()
-        delivering = self._deliver(info, visit, connection, polled)
-        if await self.carry(delivering, "poll" if connection.once else "sse") and polled is not None:
+        try:
+            delivering = self._deliver(info, visit, connection, polled)
+            whole = await self.carry(delivering, "poll" if connection.once else "sse")
+        finally:
+            leave()
+        if whole and polled is not None:
             # A proxy that refuses or holds back what is called an event stream lets this through.
             self.send_json(event_frames(info.stream_id, Parser().feed(bytes(polled))))
 
@@ -145,7 +150,11 @@ class StreamRoute(Route):
             tracing=Tracing(services.log, stamps=connection.trace == "all") if connection.trace else None,
         )
         following = delivery.follow(info, visit, services.node)
-        await (following if line is None else line.carry(following))
+        services.deliveries.add(delivery)
+        try:
+            await (following if line is None else line.carry(following))
+        finally:
+            services.deliveries.discard(delivery)
 
     def faulty_line(self, plan: FaultPlan | None, write: Write) -> FaultyLine | None:
         """Return what stands between a delivery and `write` on this connection, None without a plan."""

@@ -150,6 +150,7 @@ class SocketHandler(Route, WebSocketHandler):
         connection = self._connection_of(frame, fields)
         principal = self._principal(frame)
         self._check_room(frame.ref)
+        self.services.caps.check(principal.name or "")
         key = read_key(frame.key or frame.body.get("key", ""))
         stream_id, created = await start_run(self.services, principal, fields, key, self._lang(frame.lang))
         info = await self.services.runs.info(stream_id, principal.name)
@@ -205,9 +206,11 @@ class SocketHandler(Route, WebSocketHandler):
         if visit.finds_nothing(info):
             await self._send(end_message(frame.ref, 204))
             return
+        leave = self.services.caps.take(info.meta.owner)
         plan = connection.fault
         line = self._faulty_line(frame.ref, info, disturb_messages(plan, frame.connection)) if plan else None
         self._streams[frame.ref] = asyncio.create_task(self._deliver_counted(frame.ref, info, visit, connection, line))
+        self._streams[frame.ref].add_done_callback(lambda _: leave())
         self._watch_use()
 
     def _faulty_line(self, ref: str, info: StreamInfo, disturbance: Disturbance) -> FaultyLine:
