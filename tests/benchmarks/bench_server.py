@@ -11,9 +11,7 @@ import os
 import time
 from pathlib import Path
 
-import pytest
-
-from rig.crowd import Crowd, may_open
+from rig.crowd import Crowd, Readers, may_open
 from rig.rivals.process import Rival
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -22,6 +20,8 @@ OURS = "/api/v1/stream/chat?q=x&chunk_tokens=1&chunk_ms=0&model="
 PEERS = ("starlette", "aiohttp_sse", "tornado_", "bare")
 WARM_S, MEASURED_S = 2.0, 6.0
 IDLE = 5000
+MUTE = 200
+PRODUCED_BYTES = 1_000_000_000
 NCHAN = "ngx_nchan_module.so"
 
 
@@ -45,10 +45,11 @@ def verdict(*, holds: bool) -> str:
 def flat_out(name: str, readers: int, count: int) -> float:
     """Return the events a CPU-second of streams that end by themselves."""
     with Rival(name, core=SERVER_CORE, count=count) as server:
-        with Crowd(server.port, target(name, "flat"), 1, core=READER_CORE) as first:
+        with Crowd(Readers(server.port, target(name, "flat"), 1, READER_CORE)) as first:
             first.until_ended()
         before_s = server.cpu_s
-        with Crowd(server.port, target(name, "flat").replace("NUMBER", "xNUMBER"), readers, core=READER_CORE) as crowd:
+        asking = target(name, "flat").replace("NUMBER", "again-NUMBER")
+        with Crowd(Readers(server.port, asking, readers, READER_CORE)) as crowd:
             seen = crowd.until_ended()
         cpu_s = server.cpu_s - before_s
     assert seen.events >= readers * count, seen.events
@@ -61,7 +62,7 @@ def steady(name: str, kind: str, readers: int, rate: float) -> tuple[float, list
     """Return the events a CPU-second and the latencies (ms) of streams that go on."""
     with (
         Rival(name, core=SERVER_CORE, rate=rate) as server,
-        Crowd(server.port, target(name, kind), readers, core=READER_CORE) as crowd,
+        Crowd(Readers(server.port, target(name, kind), readers, READER_CORE)) as crowd,
     ):
         crowd.until_connected()
         time.sleep(WARM_S)
@@ -74,7 +75,7 @@ def steady(name: str, kind: str, readers: int, rate: float) -> tuple[float, list
     p50, p99 = percentile(seen.latencies_ms, 0.5), percentile(seen.latencies_ms, 0.99)
     print(
         f"  {name:12} {rate:9,.0f} events/CPU-s, {seen.events / seen.wall_s:8,.0f}/s, latency p50 {p50:8.2f} ms, "
-        f"p99 {p99:8.2f} ms   (server {100 * cpu_s / seen.wall_s:.0f} %, readers {100 * seen.cpu_s / seen.wall_s:.0f} %)"
+        f"p99 {p99:8.2f} ms   (server {cpu_s / seen.wall_s:.0%}, readers {seen.cpu_s / seen.wall_s:.0%})"
     )
     return rate, seen.latencies_ms
 
@@ -106,19 +107,44 @@ def test_one_stream_to_a_thousand_readers() -> None:
         print("  nchan        not measured: nginx has no nchan module here, so half of its figure is not judged")
 
 
-@pytest.mark.parametrize("idle", [IDLE])
-def test_memory_of_idle_connections(idle: int) -> None:
-    print(f"\nmemory of {idle:,} idle connections")
-    may_open(idle + 1000)
+def test_memory_of_idle_connections() -> None:
+    print(f"\nmemory of {IDLE:,} idle connections")
+    may_open(IDLE + 1000)
     held = {}
     for name in ("ours", "tornado_", "starlette", "aiohttp_sse", "bare"):
-        with Rival(name, core=SERVER_CORE) as server:
-            with Crowd(server.port, target(name, "idle"), 100, core=READER_CORE) as crowd:
-                crowd.until_connected()
-                few = server.rss_bytes
-                with Crowd(server.port, target(name, "idle"), idle, core=READER_CORE) as many:
-                    many.until_connected()
-                    held[name] = (server.rss_bytes - few) / idle
+        with (
+            Rival(name, core=SERVER_CORE) as server,
+            Crowd(Readers(server.port, target(name, "idle"), 100, READER_CORE)) as crowd,
+        ):
+            crowd.until_connected()
+            few = server.rss_bytes
+            with Crowd(Readers(server.port, target(name, "idle"), IDLE, READER_CORE)) as many:
+                many.until_connected()
+                held[name] = (server.rss_bytes - few) / IDLE
         print(f"  {name:12} {held[name] / 1024:6.1f} KiB a connection")
     times = held["ours"] / held["tornado_"]
     print(f"  {times:.2f} x a bare Tornado handler (threshold 1.5): {verdict(holds=times <= 1.5)}")
+
+
+def test_readers_beside_those_who_never_read() -> None:
+    print(f"\n{MUTE} readers that never read, {PRODUCED_BYTES / 1e9:.0f} GB of events, and 50 that read 50 events/s")
+    may_open(4000)
+    loud = "/api/v1/stream/chat?q=x&chunk_tokens=1&model=loud&key=MUTE-NUMBER"
+    with (
+        Rival("ours", core=SERVER_CORE, rate=50, loud_bytes=PRODUCED_BYTES // MUTE) as server,
+        Crowd(Readers(server.port, target("ours", "paced"), 50, READER_CORE, 1)) as readers,
+    ):
+        readers.until_connected()
+        readers.seen()
+        before = server.rss_bytes
+        most = 0
+        with Crowd(Readers(server.port, loud, MUTE, READER_CORE, mute=True)) as mute:
+            mute.until_connected()
+            while server.health["runs"] > 50:
+                most = max(most, server.rss_bytes - before)
+                time.sleep(0.1)
+            seen = readers.seen()
+    p99 = percentile(seen.latencies_ms, 0.99)
+    print(f"  server memory +{most / 1e6:.0f} MB (threshold 100 MB): {verdict(holds=most < 100e6)}")
+    print(f"  the others' latency p50 {percentile(seen.latencies_ms, 0.5):.2f} ms")
+    print(f"  the others' latency p99 {p99:.2f} ms (threshold 50 ms): {verdict(holds=p99 < 50)}")

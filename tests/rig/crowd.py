@@ -13,7 +13,7 @@ import select
 import socket
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -36,16 +36,27 @@ class Seen(msgspec.Struct, frozen=True):
     wall_s: float
 
 
-class Crowd:
-    """`readers` connections to one server, each with one request; `mute` ones never read. Times in seconds."""
+class Readers(msgspec.Struct, frozen=True):
+    """`count` connections to one server, each with one request; one in `sample` has its latencies taken.
 
-    def __init__(
-        self, port: int, target: str, readers: int, *, core: int | None = None, sample: int = 20, mute: bool = False
-    ) -> None:
+    `mute` ones ask and never read. They live on `core`, or where the system likes.
+    """
+
+    port: int
+    target: str
+    count: int
+    core: int | None = None
+    sample: int = 20
+    mute: bool = False
+
+
+class Crowd:
+    """Readers in a process of their own, ended with the block. `NUMBER` in their target is each one's own."""
+
+    def __init__(self, readers: Readers) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        arguments = (theirs, port, target, readers, core, sample, mute)
-        self._process = spawn.Process(target=_read, args=arguments, daemon=True)
+        self._process = spawn.Process(target=_read, args=(theirs, readers), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -75,7 +86,7 @@ class Crowd:
             self._process.join()
         self._pipe.close()
 
-    def __enter__(self) -> Crowd:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,25 +108,22 @@ def may_open(count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _read(pipe: Connection, port: int, target: str, readers: int, core: int | None, sample: int, mute: bool) -> None:
-    if core is not None:
-        os.sched_setaffinity(0, {core})
-    may_open(readers + 100)
+def _read(pipe: Connection, readers: Readers) -> None:
+    if readers.core is not None:
+        os.sched_setaffinity(0, {readers.core})
+    may_open(readers.count + 100)
     try:
-        _Reading(pipe, port, target, readers, sample, mute=mute).run()
+        _Reading(pipe, readers).run()
     except (AssertionError, OSError, EOFError) as error:
         with suppress(OSError):
             pipe.send(("failed", repr(error)))
 
 
 class _Reading:
-    def __init__(self, pipe: Connection, port: int, target: str, readers: int, sample: int, *, mute: bool) -> None:
+    def __init__(self, pipe: Connection, readers: Readers) -> None:
         self._pipe = pipe
-        self._port = port
-        self._target = target
         self._readers = readers
-        self._sample = sample
-        self._mute = mute
+        self._mute = readers.mute
         self._poll = select.epoll()
         self._sockets: dict[int, socket.socket] = {}
         self._ends: dict[int, bool] = {}
@@ -131,8 +139,8 @@ class _Reading:
     def run(self) -> None:
         """Read until told to leave."""
         self._poll.register(self._pipe.fileno(), select.EPOLLIN)
-        while len(self._sockets) < self._readers:
-            for _ in range(min(_AT_ONCE, self._readers - len(self._sockets))):
+        while len(self._sockets) < self._readers.count:
+            for _ in range(min(_AT_ONCE, self._readers.count - len(self._sockets))):
                 self._connect()
             while not self._mute and len(self._greeted) < len(self._sockets):
                 self._turn()
@@ -141,13 +149,13 @@ class _Reading:
             pass
 
     def _connect(self) -> None:
-        reader = socket.create_connection(("127.0.0.1", self._port))
+        reader = socket.create_connection(("127.0.0.1", self._readers.port))
         number = reader.fileno()
-        target = self._target.replace("NUMBER", str(len(self._sockets)))
+        target = self._readers.target.replace("NUMBER", str(len(self._sockets)))
         reader.sendall(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         reader.setblocking(False)
         self._sockets[number] = reader
-        if self._sample and len(self._sockets) % self._sample == 1 % self._sample:
+        if len(self._sockets) % self._readers.sample == 1 % self._readers.sample:
             self._sampled.add(number)
         if not self._mute:
             self._poll.register(number, select.EPOLLIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import msgspec
 from tornado.httpserver import HTTPServer
@@ -38,6 +39,18 @@ class Speaking:
         """Nothing is held."""
 
 
+LOUD_BYTES = int(os.environ.get("RIVAL_LOUD_BYTES", "0"))
+
+
+async def loud():
+    """Yield LOUD_BYTES in texts of 2 kB, flat out but fair: the loop gets its turn after each few."""
+    text = "0123456789" * 200
+    for index in range(LOUD_BYTES // len(text)):
+        if index % 8 == 0:
+            await asyncio.sleep(0)
+        yield text
+
+
 async def nothing():
     yield "x"
     await asyncio.Event().wait()
@@ -49,7 +62,7 @@ async def main() -> None:
     listener = listening()
     http = HTTPServer(server.application(), **LIMITS)
     served = Served(server, http, listener.getsockname()[1])
-    for name, texts in {"flat": flat, "paced": paced, "shared": paced, "idle": nothing}.items():
+    for name, texts in {"flat": flat, "paced": paced, "shared": paced, "idle": nothing, "loud": loud}.items():
         served.offer(name, Speaking(texts))
     http.add_sockets([listener])
     announce(listener)

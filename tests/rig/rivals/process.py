@@ -6,8 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
+import httpx
 import psutil
+
+from rig.serving import PATIENCE_S
 
 TESTS = Path(__file__).parents[2]
 
@@ -40,7 +44,14 @@ class Rival:
         """The memory that it holds."""
         return self._watched.memory_info().rss
 
-    def __enter__(self) -> Rival:
+    @property
+    def health(self) -> dict[str, int]:
+        """What our own server says of itself."""
+        url = f"http://127.0.0.1:{self.port}/api/v1/stream/health"
+        said: dict[str, int] = httpx.get(url, trust_env=False, timeout=PATIENCE_S).json()
+        return said
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

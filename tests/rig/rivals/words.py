@@ -17,27 +17,7 @@ STREAM_ID = "0123456789abcdef" * 2
 COUNT = int(os.environ.get("RIVAL_COUNT", "4000"))
 RATE = float(os.environ.get("RIVAL_RATE", "50"))
 BREATHE_EVERY = 64
-WORDS = [
-    f"{word} "
-    for word in [
-        "a",
-        "stream",
-        "carries",
-        "each",
-        "word",
-        "as",
-        "soon",
-        "as",
-        "it",
-        "exists",
-        "and",
-        "the",
-        "reader",
-        "sees",
-        "it",
-        "grow",
-    ]
-]
+WORDS = [f"{word} " for word in ("a", "stream", "carries", "each", "word", "as", "soon", "as", "it", "exists")]
 
 
 def stamp() -> str:
