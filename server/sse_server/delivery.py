@@ -86,7 +86,9 @@ class Delivery:
 
     async def send(self, data: bytes) -> None:
         """Write and flush under the deadline."""
+        size = len(data)
         rest = self._write(data)
+        del data  # what waits for a slow reader waits once, in the socket's own buffer
         if rest is not None:
             try:
                 async with asyncio.timeout(self._send_timeout_s):
@@ -95,7 +97,7 @@ class Delivery:
                 self._counters.slow_readers += 1
                 raise
         self._counters.writes += 1
-        self._counters.bytes_written += len(data)
+        self._counters.bytes_written += size
 
     async def follow(self, info: StreamInfo, visit: Visit, node: str) -> None:
         """Greet, then deliver from the visit's place; what is partly gone ends after the greeting that says so."""
@@ -123,18 +125,24 @@ class Delivery:
         while True:
             due_s = clock() + self._heartbeat_s
             batch = await self._next(stream_id, after)
+            ended, last = batch.ended, batch.last
             if batch.frames:
                 tracing = self._tracing
-                await self.send(b"".join(batch.frames) if tracing is None else await tracing.batch(stream_id, batch))
-                self._counters.events += batch.last - after
-                after = batch.last
-            elif self._retry_ms is not None and not batch.ended:
-                await self.send(b"retry: %d\n\n" % self._retry_ms)
+                data = b"".join(batch.frames) if tracing is None else await tracing.batch(stream_id, batch)
+                sending = self.send(data)
+                del batch, data
+                await sending
+                self._counters.events += last - after
+                after = last
+            elif self._retry_ms is not None and not ended:
+                await self.send(b"retry: %d
+
+" % self._retry_ms)
                 return
-            elif not batch.ended:
+            elif not ended:
                 await self._ping()
                 self._counters.pinged(clock() - due_s, self._heartbeat_s)
-            if batch.ended or reading.once:
+            if ended or reading.once:
                 return
 
     async def _next(self, stream_id: str, after: int) -> Batch:
