@@ -21,7 +21,7 @@ from rig.virtual import VirtualLoop
 from sse_server.__main__ import BACKLOG
 from sse_server.app import Server
 from sse_server.config import Config
-from sse_server.handlers.intake import LIMITS
+from sse_server.handlers.intake import limits_of
 from sse_widget.protocol.sse import Parser
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def serve(complaints: list[str]) -> AsyncIterator[Callable[..., Any]]:
         config = Config(**{"model": "synthetic:tokens=20,rate=0", "port": 0, "rate_limit": "off", **settings})
         server = Server(config)
         sockets = bind_sockets(0, "127.0.0.1", backlog=BACKLOG)
-        http = HTTPServer(server.application(), **LIMITS)
+        http = HTTPServer(server.application(), **limits_of(config))
         http.add_sockets(sockets)
         made.append(Served(server, http, sockets[0].getsockname()[1]))
         for name, source in (sources or {}).items():

@@ -17,7 +17,7 @@ from sse_server.app import Server, model_of, secret_of
 from sse_server.config import Config, ConfigError, read_config
 from sse_server.errors import ServerError
 from sse_server.guards.credentials import read_tokens
-from sse_server.handlers.intake import LIMITS
+from sse_server.handlers.intake import limits_of
 from sse_server.journal import keep_journal
 from sse_server.sources.local import LocalSource
 from sse_server.workers import Seat, Workers, bind
@@ -40,10 +40,12 @@ async def serve(config: Config, seat: Seat | None = None, secret: bytes | None =
     server.loop_lag.start()
     told = _watch_for_end(_lifeline(config, seat))
     sockets = bind_sockets(config.port, config.host, backlog=BACKLOG) if seat is None else seat.sockets
-    http = HTTPServer(server.application(), **LIMITS)
+    http = HTTPServer(server.application(), **limits_of(config))
     http.add_sockets(sockets)
     if seat is None:
-        _announce(config, sockets[0], server.models.default)
+        url = _announce(config, sockets[0], server.models.default)
+        if hint := server.page_hint(url):
+            print(hint, flush=True)  # noqa: T201 - for whoever started it; standard output is no log of this server
     else:
         os.write(seat.ready, b".")
     warming = asyncio.create_task(_warm_up(server))
@@ -63,7 +65,11 @@ def serve_with_workers(config: Config) -> int:
     default = model_of(config)
     sockets = bind(config.workers, config.port, config.host, BACKLOG)
     workers = Workers(config.workers, sockets, lambda seat: asyncio.run(serve(config, seat, secret)))
-    return workers.run(lambda: _announce(config, sockets[0][0], default), _lifeline(config, None))
+
+    def announce() -> None:
+        _announce(config, sockets[0][0], default)
+
+    return workers.run(announce, _lifeline(config, None))
 
 
 def _lifeline(config: Config, seat: Seat | None) -> int | None:
@@ -103,12 +109,13 @@ def _watch_lifeline(loop: asyncio.AbstractEventLoop, lifeline: int, told: asynci
         told.set()
 
 
-def _announce(config: Config, listening: socket, model: str) -> None:
-    """Say where the server is: in the ready file, and to whoever started it."""
+def _announce(config: Config, listening: socket, model: str) -> str:
+    """Say where the server is, in the ready file and to whoever started it, and return it."""
     url = f"http://{_bracketed(config.host)}:{listening.getsockname()[1]}"
     if config.ready_file:
         _write_whole(Path(config.ready_file), url)
     print(f"sse-server listens on {url} (model: {model})", flush=True)  # noqa: T201 - for whoever started it
+    return url
 
 
 def _write_whole(path: Path, url: str) -> None:

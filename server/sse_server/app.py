@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from sse_server.guards.credentials import OWNER, read_secret, read_tokens
 from sse_server.guards.jwt import verifier_of
 from sse_server.guards.limits import Quota
 from sse_server.guards.proxies import Proxies
+from sse_server.guards.sessions import Sessions
 from sse_server.guards.tickets import TicketOffice
 from sse_server.handlers.base import Route, Services
 from sse_server.handlers.cassettes import CassetteHandler, CassettesHandler
@@ -33,6 +35,7 @@ from sse_server.handlers.openai import CompletionsHandler, ModelHandler, ModelsH
 from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler, PartHandler
 from sse_server.handlers.push import PushedRunsHandler, TokensHandler
 from sse_server.handlers.runs import RunHandler
+from sse_server.handlers.session import LinkHandler, SessionHandler
 from sse_server.handlers.spans import SpansHandler
 from sse_server.handlers.websocket import SocketHandler
 from sse_server.log.base import LogUnavailableError
@@ -82,6 +85,11 @@ ROUTES: list[tuple[str, type[Route]]] = [
     (r"/v1/models/(.+)", ModelHandler),
     (r"/static/(part-[a-z]+\.js)", PartHandler),
 ]
+PAGE_ROUTES: list[tuple[str, type[Route]]] = [
+    (r"/api/v1/session", SessionHandler),
+    (r"/api/v1/session/link", LinkHandler),
+]
+"""Of the standalone server alone: elsewhere the host signs its pages in."""
 
 
 class Server:
@@ -102,6 +110,7 @@ class Server:
         spans = SpanBooks()
         tickets = TicketOffice(secret, time.time)
         tokens = read_tokens(config) if token is None else [(OWNER, token)]
+        self._tokens = tokens
         verifier = verifier_of(config) if token is None else None
         counters = Counters()
         aliases = Aliases(secret)
@@ -120,6 +129,7 @@ class Server:
             ),
             gate=Gate(tokens, tickets, verifier.subject if verifier else None),
             tickets=tickets,
+            sessions=Sessions(secret, time.time, partial(secrets.token_hex, 16)),
             quota=Quota(config.rate_limit, config.log),
             proxies=Proxies(config.trusted_proxy),
             counters=counters,
@@ -143,12 +153,21 @@ class Server:
         """Return the standalone application: the routes and the page. Its HTTPServer takes `handlers.intake.LIMITS`."""
         services = {"services": self.services}
         missing = [(r"/api/.*", MissingHandler), (r"/v1/.*", NoModelRoute)]
-        rules: list[Any] = [(path, handler, services) for path, handler in [*ROUTES, *missing]]
+        rules: list[Any] = [(path, handler, services) for path, handler in [*ROUTES, *PAGE_ROUTES, *missing]]
         rules.append((r"/admin/dashboard", DashboardHandler, services))
         static = self.services.static
         if static.is_dir():
             rules.append((r"/(.*)", PageHandler, {"path": str(static), "default_filename": "index.html"}))
         return Application(rules, log_function=log_request)
+
+    def page_hint(self, url: str) -> str:
+        """Return how a browser opens the page at this URL: nothing where everyone may, else a link that works once."""
+        names = dict.fromkeys(name for name, _ in self._tokens)
+        if len(names) == 1:
+            return f"page: {url}/#link={self.services.sessions.link(*names)} (works once, within an hour)"
+        if self.services.gate.guarded:
+            return f"page: POST {url}/api/v1/session/link with a token gives a link that works once"
+        return ""
 
     async def close(self) -> None:
         """End the runs, let their readers have the terminal events, end the model."""

@@ -49,6 +49,8 @@ class Config(msgspec.Struct, frozen=True):
     expire_s: float = 3600.0
     max_log_bytes: int = 64 << 20
     send_timeout_s: float = 30.0
+    idle_timeout_s: float = 75.0
+    body_timeout_s: float = 60.0
     producer_timeout_s: float = 60.0
     max_pushed_bytes: int = 8 << 20
     token_file: str = ""
@@ -122,6 +124,8 @@ _HELP = {
     "expire_s": "seconds that a finished stream is kept",
     "max_log_bytes": "most bytes of events that are kept; the oldest finished streams go first",
     "send_timeout_s": "seconds after which a reader that takes no bytes is given up",
+    "idle_timeout_s": "seconds that a connection without a request is kept, and that the head of one may take",
+    "body_timeout_s": "seconds that the body of a request may take",
     "producer_timeout_s": "seconds after which a run whose text is pushed by a silent process is ended",
     "max_pushed_bytes": "longest text that is pushed to one run, in bytes of UTF-8",
     "token_file": "file with the bearer token that requests must carry, or a line `name token` for each principal",
@@ -194,6 +198,10 @@ def _from_file(path: Path) -> dict[str, Any]:
     return values
 
 
+_TIMES = [name for name in Config.__struct_fields__ if name.endswith("_s")]
+_COUNTS = [name for name in Config.__struct_fields__ if name.startswith("max_") and name not in _TIMES]
+
+
 def _check(config: Config) -> None:
     _check_log(config.log)
     if config.log_format not in LOG_FORMATS:
@@ -201,32 +209,15 @@ def _check(config: Config) -> None:
     _check_workers(config)
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"the port must be from 0 to 65535; got {config.port}")
-    if not all(
-        0 < seconds < inf
-        for seconds in (
-            config.heartbeat_s,
-            config.send_timeout_s,
-            config.unread_limit_s,
-            config.expire_s,
-            config.producer_timeout_s,
-            config.upstream_connect_timeout_s,
-            config.upstream_idle_timeout_s,
-            config.max_synthetic_s,
-            config.conversation_expire_s,
-        )
-    ):
+    if not all(0 < getattr(config, name) < inf for name in _TIMES):
         raise ConfigError("times must be finite numbers of seconds greater than zero")
-    if min(config.max_runs, config.max_question_length, config.max_pushed_bytes, config.max_log_bytes) < 1:
-        raise ConfigError("max_runs, max_question_length, max_pushed_bytes and max_log_bytes must be at least 1")
     if not 0 <= config.upstream_retries <= MOST_RETRIES:
         raise ConfigError(f"upstream_retries must be from 0 to {MOST_RETRIES}; got {config.upstream_retries}")
-    for name in ("max_synthetic_tokens", "max_conversations", "max_conversation_turns", "max_conversation_bytes"):
-        if getattr(config, name) < 1:
-            raise ConfigError(f"{name} must be at least 1")
     for name in ("openai_url", "anthropic_url"):
         _check_url(name, getattr(config, name))
-    if min(config.max_connections, config.max_streams) < 1:
-        raise ConfigError("max_connections and max_streams must be at least 1")
+    for name in _COUNTS:
+        if getattr(config, name) < 1:
+            raise ConfigError(f"{name} must be at least 1")
     if not config.on_loopback and not config.authenticated and not config.insecure:
         raise ConfigError(
             f"host {config.host} can be reached from other machines and no token is set. Give --token-file FILE "

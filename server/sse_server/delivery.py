@@ -135,9 +135,7 @@ class Delivery:
                 self._counters.events += last - after
                 after = last
             elif self._retry_ms is not None and not ended:
-                await self.send(b"retry: %d
-
-" % self._retry_ms)
+                await self.send(b"retry: %d\n\n" % self._retry_ms)
                 return
             elif not ended:
                 await self._ping()

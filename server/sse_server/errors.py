@@ -126,8 +126,14 @@ MESSAGES: dict[str, Words] = {
         "وسيط الترويسة Upgrade.",
     ),
     "unauthorized": Words(
-        "This server needs a token. Send it as `Authorization: Bearer <token>`.",
-        "يتطلب هذا الخادم رمز دخول. أرسله في الترويسة `Authorization: Bearer <token>`.",
+        "This server needs a token. Send it as `Authorization: Bearer <token>`; in a browser, open the link that the "
+        "server printed when it started.",
+        "يتطلب هذا الخادم رمز دخول. أرسله في الترويسة `Authorization: Bearer <token>`، أو افتح في المتصفح الرابط الذي "
+        "طبعه الخادم عند تشغيله.",
+    ),
+    "bad_link": Words(
+        "This link has been used, or is too old. POST /api/v1/session/link with the token gives another one.",
+        "استُعمل هذا الرابط من قبل أو انتهت مدته. يعطي الطلب ‎POST /api/v1/session/link‎ مع رمز الدخول رابطًا آخر.",
     ),
     "forbidden": Words(
         "Not allowed: {detail}.",
@@ -274,6 +280,7 @@ CODES = {
     "bad_frame": "invalid_request",
     "upgrade_required": "invalid_request",
     "limits_unavailable": "overloaded",
+    "bad_link": "unauthorized",
     "too_many_streams": "overloaded",
     "too_many_connections": "overloaded",
     "too_many_readings": "rate_limited",

@@ -24,6 +24,10 @@ FOREIGN_PAGE = Words(
 FOREIGN_HOST = Words(
     "the Host header is not localhost, 127.0.0.1 or [::1]", "الترويسة Host ليست localhost ولا 127.0.0.1 ولا [::1]"
 )
+UNPROVEN = Words(
+    "a cookie alone does not show that this server's own page asks; send Origin or Sec-Fetch-Site, as browsers do",
+    "ملف تعريف الارتباط وحده لا يثبت أن صفحة هذا الخادم هي التي تسأل؛ أرسل Origin أو Sec-Fetch-Site كما تفعل المتصفحات",
+)
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -41,9 +45,8 @@ class Principal(msgspec.Struct, frozen=True):
     def require(self, right: str, stream_id: str = "") -> None:
         """Raise `forbidden` or `not_found` unless this principal may."""
         if right not in self.rights:
-            raise ServerError(
-                "forbidden", detail=Words(f"this ticket does not allow to {right}", f"التذكرة لا تسمح بهذا: {right}")
-            )
+            only = Words(f"this ticket does not allow to {right}", f"التذكرة لا تسمح بهذا: {right}")
+            raise ServerError("forbidden", detail=only if self.name is None else UNPROVEN)
         if self.stream_id and self.stream_id != stream_id:
             raise ServerError("not_found")
 
@@ -69,6 +72,13 @@ class Gate:
     def guarded(self) -> bool:
         """Whether requests must prove who they come from."""
         return bool(self._digests) or self._jwt is not None
+
+    def keeps(self, name: str) -> bool:
+        """Whether a page may be signed in as this principal: one with a token here, which is taken back by its removal.
+
+        Who comes with a JSON Web Token has it for as long as its issuer says; a cookie would outlive it.
+        """
+        return not self.guarded or any(name == known for known, _ in self._digests)
 
     def known(self, authorization: str, ticket: str) -> Principal | None:
         """Return whom a token or a ticket proves, None without one. Raises `unauthorized` for a ticket that is none."""
@@ -128,6 +138,20 @@ def check_fetch_site(site: str) -> None:
     """
     if site in {"cross-site", "same-site"}:
         raise ServerError("forbidden", detail=FOREIGN_PAGE)
+
+
+def of_cookie(name: str, origin: str, own: str, site: str) -> Principal | None:
+    """Return what the principal of a cookie may do, None where another origin's page asks.
+
+    A browser adds the cookie to whatever is sent here, also from other ports of this host, which are the same site. So
+    a request must show that our own page sends it: by Origin, which every POST, DELETE, PATCH and WebSocket has, or by
+    Sec-Fetch-Site (`origin` and `site`, empty where they are missing). One that shows nothing only reads: foreign
+    pages cannot see what is answered.
+    """
+    if origin and origin != own:
+        return None
+    proven = bool(origin) or site in {"same-origin", "none"}
+    return Principal(name) if proven else Principal(name, rights=frozenset({"read"}))
 
 
 def origin_allowed(origin: str, own: str, allowed: Sequence[str]) -> bool:

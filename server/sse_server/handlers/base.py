@@ -15,10 +15,19 @@ from sse_server.counters import Counters
 from sse_server.delivery import Delivery
 from sse_server.errors import Lang, ServerError, preferred_lang
 from sse_server.guards.access import OPEN, PAGE, RIGHTS, decision
-from sse_server.guards.auth import FOREIGN_PAGE, Gate, Principal, check_fetch_site, check_host, origin_allowed
+from sse_server.guards.auth import (
+    FOREIGN_PAGE,
+    Gate,
+    Principal,
+    check_fetch_site,
+    check_host,
+    of_cookie,
+    origin_allowed,
+)
 from sse_server.guards.caps import Caps
 from sse_server.guards.limits import Quota, counted_address
 from sse_server.guards.proxies import Proxies
+from sse_server.guards.sessions import Sessions
 from sse_server.guards.tickets import TicketOffice
 from sse_server.guards.validation import query_fields
 from sse_server.log.base import EventLog
@@ -71,6 +80,7 @@ class Services(msgspec.Struct, frozen=True):
     runs: Runs
     gate: Gate
     tickets: TicketOffice
+    sessions: Sessions
     quota: Quota
     proxies: Proxies
     counters: Counters
@@ -160,6 +170,12 @@ class Route(tornado.web.RequestHandler):
             self.check_right()
 
     @property
+    def cookie_name(self) -> str:
+        """The name of a page's cookie: cookies are shared by all ports of a host, and another server may be there."""
+        port = self.request.host.rpartition(":")[2]
+        return f"sse_widget_{port if port.isascii() and port.isdecimal() else 'session'}"
+
+    @property
     def decision(self) -> str:
         """What this request needs, as the route declares it."""
         return decision(self.access, self.request.method or "")
@@ -171,6 +187,14 @@ class Route(tornado.web.RequestHandler):
 
     def identify(self, authorization: str, ticket: str) -> Principal:
         """Return who these credentials are, or raise `unauthorized`."""
+        cookie = "" if authorization or ticket else self.get_cookie(self.cookie_name, "")
+        name = self.services.sessions.principal(cookie) if cookie else None
+        if name is not None and self.services.gate.keeps(name):
+            headers = self.request.headers
+            site = headers.get("Sec-Fetch-Site", "")
+            known = of_cookie(name, headers.get("Origin", ""), self.own_origin, site)
+            if known is not None:
+                return known
         return self.services.gate.principal(authorization, ticket)
 
     def _counted(self, principal: Principal) -> Principal:

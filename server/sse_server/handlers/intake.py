@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 import tornado.web
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, ResponseStartLine
 
+    from sse_server.config import Config
+
 LIMITS = {
     # 10,000 characters of 4 bytes in a query string take 120,000 bytes.
     "max_header_size": 160 << 10,
@@ -25,6 +29,29 @@ LIMITS = {
     "idle_connection_timeout": 75.0,
 }
 """Arguments of Tornado's HTTPServer. Sizes in bytes, times in seconds."""
+
+
+def limits_of(config: Config) -> dict[str, Any]:
+    """Return the arguments of Tornado's HTTPServer, with the times of the settings.
+
+    A request's head has as long as an idle connection is kept, its body so long more: one that is sent byte by byte
+    holds its connection no longer than one that is silent.
+    """
+    return {**LIMITS, "idle_connection_timeout": config.idle_timeout_s, "body_timeout": config.body_timeout_s}
+
+
+class Discretion(logging.Filter):
+    """Cuts what Tornado logs of a request that is no HTTP down to its fault: the rest is quoted from the request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See logging.Filter."""
+        if isinstance(record.args, tuple) and len(record.args) == 2 and str(record.msg).startswith("Malformed"):
+            context, fault = record.args
+            record.args = (context, re.split("[:'\"]", str(fault))[0])
+        return True
+
+
+_DISCRETION = Discretion()
 
 
 def methods_of(handler: type[tornado.web.RequestHandler]) -> list[str]:
@@ -42,6 +69,7 @@ class Application(tornado.web.Application):
 
     def __init__(self, rules: list[Any], **settings: Any) -> None:
         check_decisions((path, handler, methods_of(handler)) for path, handler, *_ in rules)
+        logging.getLogger("tornado.general").addFilter(_DISCRETION)
         super().__init__(rules, **settings)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:

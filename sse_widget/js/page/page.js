@@ -17,6 +17,7 @@ import { Screen } from "../view/screen.js";
 /** @typedef {import("../reading.js").Place} Place */
 
 const RUN = /^#([0-9a-f]{32})$/;
+const LINK = /^#link=([\w.-]+)$/;
 const QUESTION = "sse-widget:question";
 const KNOBS = "sse-widget:knobs";
 const { signal } = new AbortController();
@@ -54,8 +55,8 @@ new Panel(root, {
   typewriter: (element, keepPlace) =>
     answerTypewriter(AdaptiveTypewriter, element, { knobs, reading, lang, parts, signal }, keepPlace),
 });
-addEventListener("hashchange", attach);
-attach();
+addEventListener("hashchange", arrive);
+void arrive();
 
 /** @param {string} question */
 function ask(question) {
@@ -68,6 +69,32 @@ function ask(question) {
     const consumer = consumerAt("chat", options, plan);
     return consumer.onHello(() => remember(question, consumer.streamId));
   });
+}
+
+/** Signs in where the address is a link that works once, then shows the run that it names. */
+async function arrive() {
+  const link = LINK.exec(location.hash)?.[1];
+  if (link) {
+    // Out of the address and of the history at once: whoever looks on could be faster.
+    history.replaceState(null, "", location.pathname + location.search);
+    const said = document.getElementById("sign-in");
+    if (said) said.hidden = await signedIn(link);
+  }
+  attach();
+}
+
+/** @param {string} link */
+async function signedIn(link) {
+  try {
+    const answer = await fetch(new URL("api/v1/session", document.baseURI), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ link }),
+    });
+    return answer.ok;
+  } catch {
+    return false;
+  }
 }
 
 /** The run that the address names: after a reload, or from a link. */
