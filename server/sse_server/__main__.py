@@ -64,7 +64,7 @@ def serve_with_workers(config: Config) -> int:
     read_tokens(config)  # what is wrong is said once, before there are workers
     default = model_of(config)
     sockets = bind(config.workers, config.port, config.host, BACKLOG)
-    workers = Workers(config.workers, sockets, lambda seat: asyncio.run(serve(config, seat, secret)))
+    workers = Workers(config.workers, sockets, lambda seat: _run(config, seat, secret))
 
     def announce() -> None:
         _announce(config, sockets[0][0], default)
@@ -136,11 +136,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         keep_journal(config.log_format)
         if config.workers > 1:
             sys.exit(serve_with_workers(config))
-        asyncio.run(serve(config))
+        _run(config)
     except (ConfigError, ServerError) as error:
         _refuse(str(error))
     except OSError as error:
         _refuse(f"cannot listen: {error}. Choose another --port or --host.")
+
+
+def _run(config: Config, seat: Seat | None = None, secret: bytes | None = None) -> None:
+    try:
+        asyncio.run(serve(config, seat, secret))
+    except (ConfigError, ServerError) as error:
+        _refuse(str(error))
 
 
 def _refuse(message: str) -> NoReturn:

@@ -29,6 +29,9 @@ MOST_CRASHES = 5
 CRASHES_WITHIN_S = 60.0
 """So many crashes in so short a time are no accident: the whole server ends, and says so by its status."""
 
+REFUSED = 2
+"""The exit status of a worker that said what is wrong with its settings."""
+
 FIRST_DELAY_S = 0.1
 STOP_S = 20.0
 """How long workers may take to end; their runs and readers take DRAIN_S of app.py at most."""
@@ -64,13 +67,14 @@ class Workers:
         self._woken = os.pipe()
         self._crashes: list[float] = []
         self._told = False
+        self._refused = False
         self._ready: set[int] = set()
 
     def run(self, announce: Callable[[], None], stdin: int | None) -> int:
         """Return the exit status once all have ended; `announce` is called when all are ready for the first time."""
         self._catch_signals()
         announced = False
-        while not self._told and len(self._crashes) < MOST_CRASHES:
+        while not self._told and not self._refused and len(self._crashes) < MOST_CRASHES:
             self._start_due()
             if not announced and len(self._ready) == len(self._workers):
                 announced = True
@@ -78,9 +82,10 @@ class Workers:
             stdin = self._wait(stdin)
             self._collect()
         failed = not self._told
-        if failed:
+        if failed and not self._refused:
             logger.error("workers crashed %d times within %d s; giving up", MOST_CRASHES, CRASHES_WITHIN_S)
-        return 1 if self._stop() or failed else 0
+        stopped_badly = self._stop()
+        return REFUSED if self._refused else int(failed or stopped_badly)
 
     def _catch_signals(self) -> None:
         for end in self._woken:
@@ -120,6 +125,8 @@ class Workers:
             os.close(nothing)
             self._serve(seat)
             status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
         except BaseException:
             logger.exception("worker %d failed", seat.number)
         finally:
@@ -158,7 +165,9 @@ class Workers:
             if not worker.pid or (ended := os.waitpid(worker.pid, os.WNOHANG))[0] == 0:
                 continue
             worker.pid = 0
-            if self._told:
+            # Settings that do not fit are for people to mend, not for another try.
+            self._refused = self._refused or os.waitstatus_to_exitcode(ended[1]) == REFUSED
+            if self._told or self._refused:
                 continue
             now = time.monotonic()
             self._crashes = [at for at in self._crashes if now - at < CRASHES_WITHIN_S] + [now]

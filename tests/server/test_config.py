@@ -68,6 +68,7 @@ def test_every_setting_has_its_flag_its_variable_and_its_key(tmp_path, field):
     )
     by_key = read_config(["--config", from_file(tmp_path, toml)], {})
     assert by_flag == by_variable == by_key
+    # More than one worker need another log; test_workers.py gives both.
     assert (by_flag != Config()) == (field not in {"log", "workers"})
 
 

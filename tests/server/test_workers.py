@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -28,6 +30,19 @@ def test_workers_that_share_no_log_are_refused():
     with pytest.raises(ConfigError, match=r"redis://.*sqlite:"):
         read_config(["--workers", "2"], {})
     assert read_config(["--workers", "2", "--log", "redis://127.0.0.1/0"], {}).workers == 2
+
+
+def test_what_one_worker_refuses_ends_the_server_at_once(tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("a name with too many words", "utf-8")
+    with redis_server(tmp_path) as redis:
+        flags = ("--workers", "2", "--log", redis.url, "--token-file", str(tokens), "--port", "0")
+        command = [sys.executable, "-m", "sse_server", "--model", SLOW, *flags]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert ended.returncode == 2
+    assert "sse-server: the token file" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "listens on" not in ended.stdout
 
 
 def ask(server, method, path, **options):
