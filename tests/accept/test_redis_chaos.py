@@ -22,7 +22,7 @@ NODES = 3
 MODEL = "synthetic:tokens=180,rate=18,lang=mixed,jitter=0.5"
 SHORT = "synthetic:tokens=60,rate=20,lang=mixed,jitter=0.5"
 KILLS = 6
-FLAGS = ("--model", MODEL, "--max-runs", "300")
+FLAGS = ("--model", MODEL, "--max-runs", "300", "--rate-limit", "off")
 
 
 @asynccontextmanager
