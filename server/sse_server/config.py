@@ -145,11 +145,17 @@ _HELP = {
 }
 
 
-def read_config(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Config:
-    """Return the settings; raises ConfigError, or SystemExit for `--help` and unknown flags."""
+def read_config(
+    arguments: Sequence[str], environment: Mapping[str, str] = os.environ, *, defaults: Mapping[str, Any] | None = None
+) -> Config:
+    """Return the settings; raises ConfigError, or SystemExit for `--help` and unknown flags.
+
+    `defaults` stand in for those of Config where a server has others.
+    """
     chosen = vars(_parser().parse_args(arguments))
     path = chosen.pop("config", None) or environment.get(f"{ENV_PREFIX}CONFIG")
-    values: dict[str, Any] = {field: environment[name] for field, name in _BORROWED.items() if environment.get(name)}
+    values = dict(defaults or {})
+    values |= {field: environment[name] for field, name in _BORROWED.items() if environment.get(name)}
     values |= _from_file(Path(path)) if path else {}
     for field in msgspec.structs.fields(Config):
         raw = environment.get(ENV_PREFIX + field.name.upper())

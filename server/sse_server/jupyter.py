@@ -7,12 +7,16 @@ server listens, so that kernels inherit them.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from inspect import isawaitable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+import msgspec
+from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider, User
 from jupyter_server.base.handlers import JupyterHandler
@@ -20,18 +24,20 @@ from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError, authenticated
 
 from sse_server.app import ROUTES, Server
-from sse_server.config import read_config
+from sse_server.config import ConfigError, read_config
 from sse_server.errors import ServerError
 from sse_server.guards.access import check_decisions
 from sse_server.guards.auth import FOREIGN_PAGE, Principal, check_fetch_site
 from sse_server.guards.credentials import OWNER
 from sse_server.handlers.intake import methods_of
+from sse_server.log.database import VERSION
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from sse_server.handlers.base import Route
 
+logger = logging.getLogger(__name__)
 HUB_USER = "JUPYTERHUB_USER"
 """The variable in which JupyterHub names the owner of a single-user server."""
 
@@ -104,11 +110,28 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
     return [{"module": "sse_server.jupyter"}]
 
 
+def _server(prefix: str, token: str) -> Server:
+    """Return the server; it keeps answers in one file of the user's, which survives a restart of Jupyter.
+
+    All Jupyter Servers of a user on this machine share the file, as processes of one server do. Where it cannot be,
+    such as in a home folder on a network, answers are kept in memory; a place that was asked for has to work.
+    """
+    log = f"sqlite:{Path(jupyter_runtime_dir()) / 'sse-widget' / f'events-{VERSION}.db'}"
+    config = read_config(["--rate-limit=off"], defaults={"log": log})
+    try:
+        return Server(config, prefix=prefix, token=token)
+    except ConfigError as error:
+        if config.log != log:
+            raise
+        logger.warning("answers are kept in memory, and end with this server: %s", error)
+    return Server(msgspec.structs.replace(config, log="memory"), prefix=prefix, token=token)
+
+
 def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
     """Add the routes."""
     prefix = url_path_join(serverapp.base_url, "sse-widget")
     token = secrets.token_urlsafe(32)
-    server = Server(read_config(["--rate-limit=off"]), prefix=prefix, token=token)
+    server = _server(prefix, token)
     settings = serverapp.web_app.settings
     settings["sse_widget_kernels"] = (prefix, token)
     settings["extra_log_scrub_param_keys"] = [*settings.get("extra_log_scrub_param_keys", []), *SCRUBBED]

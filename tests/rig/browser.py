@@ -167,6 +167,7 @@ def lab_in(folder: Path, settings: Path, *flags: str, **variables: str) -> Itera
         **os.environ,
         "JUPYTER_TOKEN": token,
         "JUPYTER_CONFIG_DIR": str(settings / "config"),
+        "JUPYTER_RUNTIME_DIR": str(settings / "runtime"),
         "JUPYTERLAB_WORKSPACES_DIR": str(settings / "workspaces"),
         "JUPYTERLAB_SETTINGS_DIR": str(settings / "user"),
         "IPYTHONDIR": str(settings / "ipython"),
