@@ -32,6 +32,7 @@ from sse_server.handlers.dashboard import DashboardHandler
 from sse_server.handlers.intake import Application
 from sse_server.handlers.metrics import MetricsHandler, ReadyHandler, log_kind
 from sse_server.handlers.openai import CompletionsHandler, ModelHandler, ModelsHandler, NoModelRoute
+from sse_server.handlers.openapi import DocumentHandler
 from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler, PartHandler
 from sse_server.handlers.push import PushedRunsHandler, TokensHandler
 from sse_server.handlers.runs import RunHandler
@@ -80,6 +81,7 @@ ROUTES: list[tuple[str, type[Route]]] = [
     (r"/api/v1/stream/metrics", MetricsHandler),
     (r"/metrics", MetricsHandler),
     (r"/api/v1/clock", ClockHandler),
+    (r"/api/v1/openapi.json", DocumentHandler),
     (r"/v1/chat/completions", CompletionsHandler),
     (r"/v1/models", ModelsHandler),
     (r"/v1/models/(.+)", ModelHandler),

@@ -78,7 +78,9 @@ class Failure(msgspec.Struct, frozen=True):
     code: str
 
 
-class _Failed(msgspec.Struct, frozen=True):
+class Failed(msgspec.Struct, frozen=True):
+    """An answer that is an error, and the event that stands where a chunk would."""
+
     error: Failure
 
 
@@ -88,7 +90,7 @@ _encode = msgspec.json.Encoder().encode
 def failed(message: str, status: int, code: str, param: str | None = None) -> bytes:
     """Return the JSON of an error."""
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-    return _encode(_Failed(Failure(message, kind, param, code)))
+    return _encode(Failed(Failure(message, kind, param, code)))
 
 
 def status_of(error: Error) -> int:
