@@ -27,6 +27,9 @@ AIPERF = Path(__file__).parents[2] / ".venv-aiperf" / "bin" / "aiperf"
 QUESTIONS = ["What is a stream?", "ما هو البث؟", "Name a colour.", "اذكر لونا."]
 REQUESTS = 8
 LIMIT_S = 180.0
+OUR_TOKENS = 24
+MODEL = f"synthetic:tokens={OUR_TOKENS}"
+"""Without a comma, at which aiperf would part it in two."""
 NEAR_MS = 2e-6
 """Two of the nanoseconds that aiperf counts in; ours are seconds in floats."""
 
@@ -47,7 +50,7 @@ TOKENIZER = {
 """aiperf loads one though the server counts the tokens; this one need not be fetched from anywhere."""
 
 
-def profile(folder: Path, url: str, *flags: str) -> tuple[list[dict], list[dict], dict]:
+def profile(folder: Path, url: str, *flags: str, model: str = "stand-in") -> tuple[list[dict], list[dict], dict]:
     """Have aiperf ask, and return its raw records, its figures of each in the same order, and those of all."""
     assert AIPERF.exists(), "there is no aiperf here; make accept sets it up (make .venv-aiperf/.ready)"
     tokenizer, questions, out = folder / "tokenizer", folder / "questions.jsonl", folder / "out"
@@ -56,7 +59,7 @@ def profile(folder: Path, url: str, *flags: str) -> tuple[list[dict], list[dict]
     named = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]"}
     (tokenizer / "tokenizer_config.json").write_text(json.dumps(named))
     questions.write_text("".join(json.dumps({"text": text}) + "\n" for text in QUESTIONS), "utf-8")
-    command = [str(AIPERF), "profile", "--model", "stand-in", "--url", url, "--endpoint-type", "chat", "--streaming"]
+    command = [str(AIPERF), "profile", "--model", model, "--url", url, "--endpoint-type", "chat", "--streaming"]
     command += ["--input-file", str(questions), "--custom-dataset-type", "single_turn"]
     command += ["--use-server-token-count", "--tokenizer", str(tokenizer), "--export-level", "raw"]
     command += ["--request-count", str(REQUESTS), "--concurrency", "2", "--workers-max", "1", "--random-seed", "1"]
@@ -180,3 +183,13 @@ def test_where_the_first_chunk_has_several_tokens_each_figure_is_aiperfs(tmp_pat
         assert (received.first_tokens, received.tokens) == (TOKENS[0], sum(TOKENS))
         assert "".join(span.text for span in received.spans) == "".join(WORDS)
         assert metrics.tpot_vllm_ms < figures["inter_token_latency"]["value"]
+
+
+def test_of_our_own_server_each_figure_is_aiperfs(tmp_path, server_process):
+    """Our `/v1`, as the load tool finds it: one token a chunk, the role and the end apart, the usage at the end."""
+    server = server_process("--model", MODEL, "--rate-limit", "off")
+    raw, theirs, summary = profile(tmp_path, server.url, model=MODEL)
+    agreeing_percentiles(agreeing(raw, theirs, "tpot_vllm_ms"), summary)
+    for record in raw:
+        received, _ = ours(record)
+        assert (received.tokens, len(received.spans)) == (OUR_TOKENS, OUR_TOKENS)
