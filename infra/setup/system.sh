@@ -5,7 +5,7 @@ set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=()
-for command in caddy chromium curl haproxy nginx redis-server; do
+for command in caddy chromium curl haproxy nginx prometheus redis-server; do
   command -v "$command" >/dev/null || missing+=("$command")
 done
 if command -v dpkg >/dev/null; then

@@ -53,17 +53,19 @@ def test_the_server_takes_these_flags(flags):
     config = read_config(flags(), {})
     assert config.port == 8765
     assert config.token_file
+    assert bool(config.secret_file) == config.log.startswith("redis:")  # nodes share what they sign with
 
 
-def test_every_file_that_compose_names_is_here_but_the_token_that_nobody_may_commit(compose):
+def test_every_file_that_compose_names_is_here_but_the_secrets_that_nobody_may_commit(compose):
     named = [volume for service in compose["services"].values() for volume in service.get("volumes", [])]
     files = [volume.partition(":")[0] for volume in named if volume.startswith(".")]
     assert len(files) >= 5
     assert [file for file in files if not (INFRA / file).exists()] == []
     build = compose["services"]["server1"]["build"]
     assert (INFRA / build["context"] / build["dockerfile"]).exists()
-    token = (INFRA / compose["secrets"]["token"]["file"]).resolve()
-    assert f"/{token.relative_to(INFRA.parent)}" in (INFRA.parent / ".gitignore").read_text("utf-8").split()
+    ignored = (INFRA.parent / ".gitignore").read_text("utf-8").split()
+    for secret in compose["secrets"].values():
+        assert f"/{(INFRA / secret['file']).resolve().relative_to(INFRA.parent)}" in ignored
 
 
 def test_what_composes_services_need_is_declared(compose):
