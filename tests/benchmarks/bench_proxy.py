@@ -14,10 +14,10 @@ from rig.lags import first_delta_lags_ms, spread
 from sse_widget.measure.gaps import percentile
 
 LIMIT_MS = 50.0
-STREAMS = 1000
+STREAMS = 500
 
 
-@pytest.mark.parametrize("at_once", [1, 10, 50])
+@pytest.mark.parametrize("at_once", [1, 10])
 def test_first_delta(at_once, server_process, tmp_path):
     server = server_process("--model=synthetic:", "--max-runs=200")
     asyncio.run(first_delta_lags_ms(server.url, streams=20, at_once=10))

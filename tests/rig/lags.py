@@ -15,7 +15,7 @@ from sse_widget.protocol.sse import Parser
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BODY = {"q": "?", "model": "synthetic:tokens=12,rate=100", "chunk_tokens": 1, "trace": True}
+BODY = {"q": "?", "model": "synthetic:tokens=4,rate=200", "chunk_tokens": 1, "trace": True}
 
 
 async def first_delta_lags_ms(url: str, *, streams: int, at_once: int) -> list[float]:
