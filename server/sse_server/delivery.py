@@ -101,7 +101,9 @@ class Delivery:
 
     async def follow(self, info: StreamInfo, visit: Visit, node: str) -> None:
         """Greet, then deliver from the visit's place; what is partly gone ends after the greeting that says so."""
-        gap = visit.after + 1 < info.first
+        whole = visit.snapshot and visit.after == 0 and info.text != ""
+        # The text so far stands in for the events that it came in, also for those that were trimmed.
+        gap = (info.text_seq if whole else visit.after) + 1 < info.first
         hello = Hello(
             ts=time.time(),
             model=info.meta.model,
@@ -113,7 +115,6 @@ class Delivery:
             heartbeat_s=self._heartbeat_s,
             node=node,
         )
-        whole = visit.snapshot and visit.after == 0 and info.text != ""
         await self.send(greeting(hello) + (self._snapshot(info) if whole else b""))
         if not gap and not (whole and visit.once):
             await self.run(Reading(info.stream_id, info.text_seq if whole else visit.after, visit.once))

@@ -227,6 +227,27 @@ async def test_a_trimmed_stream_says_that_there_is_a_gap(serve):
         assert seqs_of(events) == ([] if gap else list(range(4, last + 1)))
 
 
+async def test_a_snapshot_reaches_over_what_was_trimmed_and_is_a_gap_where_its_text_is_not_kept(serve, gated):
+    source = gated()
+    served = await serve(sources={"gated": source}, max_log_bytes=20_000)
+    stream_id = await served.start(model="gated", chunk_tokens=1)
+    said = [f"{n} " for n in range(150)]
+    source.say(*said)
+    await served.until_seq(stream_id, 151)
+    assert (await served.log.info(stream_id)).first > 1
+    async with served.reading("GET", RUNS + stream_id, params={"snapshot": 1}) as reply:
+        hello, delta = await reply.next(), await reply.next()
+        assert json.loads(hello.data)["gap"] is False
+        assert (json.loads(delta.data)["text"], delta.id) == ("".join(said), f"{stream_id}:151")
+    source.say(*["x" * 200 + " "] * 100)
+    await served.until_seq(stream_id, 251)
+    events = await served.events("GET", RUNS + stream_id, params={"snapshot": 1})
+    assert [event.event for event in events] == ["hello"]
+    assert json.loads(events[0].data)["gap"] is True
+    source.finish()
+    await served.until_seq(stream_id, 253)
+
+
 async def test_the_header_goes_before_after_and_after_before_snapshot(serve):
     served = await serve()
     stream_id, last = await finished(served)
