@@ -13,6 +13,7 @@ from contextlib import aclosing
 
 import pytest
 
+from rig.redis import RedisServer, redis_server
 from rig.serving import PATIENCE_S
 from sse_server.log.base import (
     ExpiredStreamError,
@@ -27,6 +28,7 @@ from sse_server.log.base import (
 )
 from sse_server.log.bounds import BATCH_BYTES, MAX_TEXT_BYTES
 from sse_server.log.memory import MemoryLog
+from sse_server.log.redis import RedisLog
 from sse_server.log.sqlite import SqliteLog
 from sse_widget.protocol.events import text_of
 from sse_widget.protocol.sse import Event, Parser
@@ -60,7 +62,28 @@ class Sqlite:
     twin = make
 
 
-LOGS = {"memory": Memory, "sqlite": Sqlite}
+class Redis:
+    """Logs in one Redis, which each test finds empty."""
+
+    server: RedisServer
+
+    def __init__(self, _):
+        self.now = [1000.0]
+        self.server.say("FLUSHALL")
+
+    def make(self, **options):
+        return RedisLog(self.server.url, lambda: self.now[0], now=lambda: self.now[0], **options)
+
+    twin = make
+
+
+@pytest.fixture(scope="module", autouse=True)
+def running_redis(tmp_path_factory):
+    with redis_server(tmp_path_factory.mktemp("redis")) as Redis.server:
+        yield
+
+
+LOGS = {"memory": Memory, "sqlite": Sqlite, "redis": Redis}
 SHARED = {name: kind for name, kind in LOGS.items() if hasattr(kind, "twin")}
 
 

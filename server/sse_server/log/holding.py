@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sse_server.log.bounds import TERMINAL
 from sse_widget.protocol.events import TEXT, event_id, text_of
 from sse_widget.protocol.sse import Event, encode
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sse_server.log.base import Origin
-
-TERMINAL = frozenset({"done", "error"})
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

@@ -36,8 +36,9 @@ from sse_server.log.base import (
     TrimmedStreamError,
     UnknownStreamError,
 )
+from sse_server.log.bounds import BATCH_BYTES, MAX_TEXT_BYTES, TERMINAL
 from sse_server.log.ear import Ear
-from sse_server.log.holding import TERMINAL, Caller, Holding, Row, rows_of
+from sse_server.log.holding import Caller, Holding, Row, rows_of
 from sse_server.log.tail import Tail
 from sse_widget.protocol.sse import Event, encode
 from sse_widget.protocol.trace import Trace
@@ -45,7 +46,6 @@ from sse_widget.protocol.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-BATCH_BYTES = 256 << 10
 CALL_S = 3.0
 """How long Redis may take for one call, or to connect; a node whose calls take longer counts as cut off."""
 
@@ -54,7 +54,6 @@ CONNECTIONS = 32
 REMEMBERED_S = 24 * 3600.0
 """How long the id and the key of an expired stream are remembered."""
 
-MAX_TEXT_BYTES = 16 << 20
 LINGER_S = 10.0
 """How long the newest events of a stream are kept for its next reader."""
 
