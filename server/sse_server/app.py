@@ -272,7 +272,8 @@ def log_request(handler: tornado.web.RequestHandler) -> None:
     if isinstance(handler, Route):
         principal = getattr(handler, "principal", None)
         fields["principal"] = handler.services.aliases.alias(principal and principal.name)
-        fields["stream_id"] = handler.stream_id or next(filter(_STREAM_ID.fullmatch, handler.path_args), "")
+        arguments = getattr(handler, "path_args", ())  # a request that cannot be read has none
+        fields["stream_id"] = handler.stream_id or next(filter(_STREAM_ID.fullmatch, arguments), "")
     logger.info("request", extra={"fields": fields})
 
 

@@ -598,7 +598,8 @@ async def test_no_secret_and_no_question_is_logged(guarded, caplog):
         await wire.send(broken)
         await wire.rest()
         await wire.cut()
-    said = "\n".join(r.getMessage() for r in caplog.records if not r.name.startswith(("httpx", "httpcore")))
+    ours = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
+    said = "\n".join(f"{record.getMessage()} {getattr(record, 'fields', '')}" for record in ours)
     assert CHAT in said
     cookie = guarded.cookie["Cookie"].partition("=")[2]
     for secret in ("QUESTION", "KEY", "WRONG", "token-of", ticket, link, cookie, guarded.link):
