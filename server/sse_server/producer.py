@@ -134,7 +134,7 @@ class Producer:
         self._made_s.append(now)
         chunk = self._chunker.push(as_utf8(token), now)
         if chunk is not None:
-            self._send(chunk, now)
+            self._send(chunk, self._clock())
         self._arm()
 
     def _send(self, chunk: Chunk, now: float) -> None:
@@ -170,7 +170,7 @@ class Producer:
         now = self._clock()
         chunk = self._chunker.poll(now)
         if chunk is not None:
-            self._send(chunk, now)
+            self._send(chunk, self._clock())
         self._arm()
 
     def _disarm(self) -> None:

@@ -22,8 +22,9 @@ from rig.process import ServerProcess
 from sse_server import __main__ as program
 from sse_server import app, producer
 from sse_server.log.memory import MemoryLog
+from sse_server.sources import models
 from sse_server.sources.synthetic import SyntheticSource
-from sse_widget.pacing.chunker import Chunker
+from sse_widget.pacing.chunker import Chunk, Chunker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -59,6 +60,13 @@ class DelayedSource(SyntheticSource):
 class DelayedChunker(Chunker):
     """Each delta is cut later than its text was complete."""
 
+    def push(self, token: str, now: float) -> Chunk | None:
+        if not self._parts:  # else a single token would pass at once
+            self._first_at = now
+        self._parts.append(token)
+        self._ready = True
+        return self.poll(now)
+
     @property
     def deadline(self) -> float | None:
         due = super().deadline
@@ -76,7 +84,7 @@ class DelayedLog(MemoryLog):
 
 
 _PLACES: dict[str, tuple[Any, str, type]] = {
-    "source": (app, "SyntheticSource", DelayedSource),
+    "source": (models, "SyntheticSource", DelayedSource),
     "chunker": (producer, "Chunker", DelayedChunker),
     "write": (app, "MemoryLog", DelayedLog),
 }
