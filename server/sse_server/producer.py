@@ -194,11 +194,11 @@ class Producer:
         error = self._lost or (None if cancelled else self._generation.exception())
         if error is None and not cancelled:
             return self._done(self._generation.result())
-        if self._stop is not None or error is None:
+        if self._lost is None and (self._stop is not None or error is None):
             # What a source raises while it is being stopped is no news.
             return self._stopped(self._stop or Stop("shutdown"))
-        if isinstance(error, ServerError):
-            return self._failure(error)
+        if error is None or isinstance(error, ServerError):
+            return self._failure(error or ServerError("shutdown"))
         if isinstance(error, LostLeaseError | UnknownStreamError | ExpiredStreamError):
             return self._failure(ServerError("node_lost"))
         if isinstance(error, LogUnavailableError):
@@ -223,7 +223,8 @@ class Producer:
         events: list[Event] = []
         origins: list[Origin] = []
         now = self._clock()
-        held = self._chunker.finish(now)
+        # What the log did not take is a hole: nothing of the text may stand behind it.
+        held = None if self._lost is not None else self._chunker.finish(now)
         if held is not None:
             self._checksum.add(held.text)
             events.append(_event(Delta(held.text)))

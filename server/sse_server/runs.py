@@ -201,17 +201,19 @@ class Runs:
     async def close(self) -> None:
         """End every run with `error {code: "shutdown"}` and wait for their terminal events."""
         self._closing = True
-        for stream_id, task in list(self._tasks.items()):
-            try:
-                await self._log.command(stream_id, Stop("shutdown"))
-            except (LogUnavailableError, UnknownStreamError, ExpiredStreamError):
-                task.cancel()
+        await asyncio.gather(*(self._shut(stream_id, task) for stream_id, task in list(self._tasks.items())))
         if self._tasks:
             await asyncio.wait(set(self._tasks.values()))
         for chore in self._chores:
             chore.cancel()
         if self._chores:
             await asyncio.wait(self._chores)
+
+    async def _shut(self, stream_id: str, task: asyncio.Task[None]) -> None:
+        try:
+            await self._log.command(stream_id, Stop("shutdown"))
+        except (LogUnavailableError, UnknownStreamError, ExpiredStreamError):
+            task.cancel()
 
 
 @contextmanager

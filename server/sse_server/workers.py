@@ -120,6 +120,10 @@ class Workers:
                 signal.signal(number, signal.SIG_DFL)
             for end in (*self._woken, self._lifeline[1], *(each.ready for each in self._workers if each.ready >= 0)):
                 os.close(end)
+            for sockets in self._sockets:  # a connection to another worker's would wait here for nobody
+                for other in sockets:
+                    if other not in seat.sockets:
+                        other.close()
             nothing = os.open(os.devnull, os.O_RDONLY)
             os.dup2(nothing, 0)
             os.close(nothing)

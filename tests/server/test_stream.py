@@ -23,6 +23,12 @@ async def curl(*arguments):
     return out
 
 
+async def test_a_client_of_http_1_0_sees_the_end_also_when_it_asks_to_stay(serve):
+    served = await serve()
+    out = await curl("--http1.0", "-H", "Connection: keep-alive", f"{served.url}{CHAT}?q=hi")
+    assert Parser().feed(out)[-1].event == "done"
+
+
 @pytest.mark.parametrize("lang", ["en", "ar", "zh", "emoji", "mixed", "markdown"])
 async def test_curl_prints_the_whole_stream(serve, lang):
     served = await serve(model=f"synthetic:tokens=60,rate=0,lang={lang}")

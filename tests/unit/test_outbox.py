@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 
-from sse_server.log.base import StreamMeta
+import pytest
+
+from rig.serving import PATIENCE_S
+from sse_server.log.base import LogUnavailableError, Stop, StreamMeta
 from sse_server.log.memory import MemoryLog
 from sse_server.outbox import FULL, Outbox
+from sse_server.producer import Order, Producer
+from sse_server.sources.base import ChatRequest
+from sse_widget.pacing.chunker import Knobs
 from sse_widget.protocol.sse import Event
 
 
@@ -22,6 +28,46 @@ class SlowLog(MemoryLog):
         self.asked.set()
         await self.opened.wait()
         return await super().append(*args)
+
+
+class FullLog(MemoryLog):
+    """Takes an answer's beginning and its first delta, and refuses the next one, once; a producer gives up at once."""
+
+    lease_s = 0.0
+
+    def __init__(self):
+        super().__init__(time.monotonic)
+        self.left = 2
+        self.asked, self.refusing = asyncio.Event(), asyncio.Event()
+
+    async def append(self, *args):
+        self.left -= 1
+        if self.left == -1:
+            self.asked.set()
+            await self.refusing.wait()
+            raise LogUnavailableError("full")
+        return await super().append(*args)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+async def test_nothing_stands_behind_a_hole_and_no_stop_makes_it_whole(gated, stopped):
+    log, source = FullLog(), gated()
+    stream_id, _ = await log.create(StreamMeta("", "", ""), "")
+    order = Order(ChatRequest((), "gated"), Knobs(chunk_tokens=2, chunk_ms=60_000), "en")
+    run = asyncio.create_task(Producer(stream_id, order, source, log).run())
+    assert (await log.read(stream_id, 0, PATIENCE_S)).last == 1
+    source.say("one ", "two ")
+    assert (await log.read(stream_id, 1, PATIENCE_S)).last == 2
+    source.say("three ", "four ", "five ")
+    await log.asked.wait()
+    if stopped:
+        await log.command(stream_id, Stop("stopped"))
+        await source.closed.wait()
+    log.refusing.set()
+    await run
+    info = await log.info(stream_id)
+    assert (info.ended, info.text) == (True, "one two ")
+    assert (await log.read(stream_id, 2, 0)).frames[-1].startswith(b"event: error")
 
 
 async def test_a_stop_while_it_is_full_loses_nothing():

@@ -90,13 +90,13 @@ class StreamRoute(Route):
         created = {"stream_id": stream_id, "url": url, "ticket": ticket, "node": self.services.node}
         self.send_json({**created, **more}, 201)
 
-    async def follow(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> None:
-        """Stream a run to this connection until it ends or the client leaves."""
+    async def follow(self, info: StreamInfo, after: int, connection: Connection, *, resumed: bool) -> bool:
+        """Stream a run to this connection until it ends or the client leaves; return whether all of it has left."""
         visit = Visit(after, resumed, connection.snapshot, connection.once)
         if visit.finds_nothing(info):
             self.set_status(204)
             self.finish()
-            return
+            return True
         self.stream_id = info.stream_id
         leave = self.services.caps.take(info.meta.owner)
         self.set_header("X-Stream-Id", info.stream_id)
@@ -111,6 +111,11 @@ class StreamRoute(Route):
         if whole and polled is not None:
             # A proxy that refuses or holds back what is called an event stream lets this through.
             self.send_json(event_frames(info.stream_id, Parser().feed(bytes(polled))))
+        elif whole and self.request.version == "HTTP/1.0":
+            # Its body has no other end, also where the client asked to keep the connection.
+            await self.finish()
+            self._wire().close()
+        return whole
 
     async def carry(self, delivering: Awaitable[None], transport: Transport = "sse") -> bool:
         """Stream until the end, and return True; what breaks off before is dropped."""

@@ -53,9 +53,9 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Keep all that is written inside, or nothing."""
-    database.execute("BEGIN IMMEDIATE")
+def transaction(database: sqlite3.Connection, *, writes: bool = True) -> Iterator[None]:
+    """Keep all that is written inside, or nothing; what is read inside is of one moment."""
+    database.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
     try:
         yield
         database.execute("COMMIT")

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,7 @@ CALL_S = 3.0
 """How long Redis may take for one call, or to connect; a node whose calls take longer counts as cut off."""
 
 START_S = 5.0
+RETRY_S = 0.25
 CONNECTIONS = 32
 REMEMBERED_S = 24 * 3600.0
 """How long the id and the key of an expired stream are remembered."""
@@ -331,11 +332,15 @@ class RedisLog:
         try:
             while True:
                 nudge.clear()
-                with suppress(LogUnavailableError), reaching():
-                    entries: Any = await self._redis.xrange(f"{PREFIX}c:{stream_id}", min=seen)
-                    for entry, fields in entries:
-                        seen = f"({entry.decode()}"
-                        yield _commands.decode(fields[b"c"])
+                try:
+                    with reaching():
+                        entries: Any = await self._redis.xrange(f"{PREFIX}c:{stream_id}", min=seen)
+                except LogUnavailableError:
+                    await asyncio.sleep(RETRY_S)  # nobody nudges again for what is there
+                    continue
+                for entry, fields in entries:
+                    seen = f"({entry.decode()}"
+                    yield _commands.decode(fields[b"c"])
                 await nudge.wait()
         finally:
             self._nudges.pop(stream_id, None)

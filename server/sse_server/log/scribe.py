@@ -122,9 +122,7 @@ class Scribe:
 
     def _carry_out(self, jobs: Sequence[_Job]) -> list[_Outcome]:
         try:
-            if not any(job.writes for job in jobs):
-                return [_attempt(job) for job in jobs]
-            with transaction(self._database):
+            with transaction(self._database, writes=any(job.writes for job in jobs)):
                 return [_attempt(job) for job in jobs]
         except sqlite3.Error as error:
             return [_Outcome(job, None, LogUnavailableError(str(error))) for job in jobs]

@@ -123,8 +123,9 @@ class SqliteLog:
             fetch = live.fetches[after] = self._scribe.do(partial(self._tables.read, stream_id, after))
             fetch.add_done_callback(partial(live.fetched, after))
         batch = await asyncio.shield(fetch)
-        if not live.held:
-            live.last = max(live.last, batch.last)
+        if not live.held and batch.last > live.last:
+            live.last = batch.last
+            live.wake()  # the poller finds no news any more in what was found here
         return batch
 
     def _forget_unused(self, stream_id: str, live: Live) -> None:
