@@ -229,7 +229,7 @@ def _needing_redis() -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise ConfigError("--log redis://… needs redis: pip install 'sse-widget[server]'") from error
     except ValueError as error:
-        raise ConfigError(f"--log is no address of a Redis: {error}") from error
+        raise ConfigError("--log is no address of a Redis, such as redis://HOST:PORT/0") from error
     except LogUnavailableError as error:
         raise ConfigError(
             f"cannot reach the Redis of --log: {error}. Start it, or correct the address or the password."

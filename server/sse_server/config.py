@@ -254,7 +254,7 @@ def _check_log(log: str) -> None:
     kind, _, place = log.partition(":")
     if log == "memory" or (kind == "sqlite" and place) or log.startswith(REDIS_SCHEMES):
         return
-    raise ConfigError(f"the log {log!r} is not known. Give memory, sqlite:FILE, or redis://HOST:PORT/0")
+    raise ConfigError(f"the log {kind!r} is not known. Give memory, sqlite:FILE, or redis://HOST:PORT/0")
 
 
 def _check_workers(config: Config) -> None:

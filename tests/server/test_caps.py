@@ -8,6 +8,7 @@ import re
 import pytest
 
 from rig.serving import CHAT, RUNS, data_of
+from rig.talking import SOCKET, Talk
 from sse_server.app import SPREAD_MS
 from sse_server.delivery import RETRY_MS
 from sse_server.log.base import StreamMeta
@@ -40,6 +41,27 @@ async def test_one_more_than_the_cap_is_refused_until_one_leaves(serve, gated, e
             assert (await third.rest())[-1].event == "done"
     await served.until_idle()
     assert not served.server.services.caps._open
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_front_for_openais_clients_has_the_same_caps(serve, gated, stream):
+    served = await serve(sources={"gated": gated()}, max_streams=1)
+    async with served.reading("POST", CHAT, json={"q": "hi", "model": "gated"}) as first:
+        await first.until("start")
+        asked = {"model": "gated", "messages": [{"role": "user", "content": "hi"}], "stream": stream}
+        refused = await served.client.post("/v1/chat/completions", json=asked)
+        assert refused.status_code == 429
+        assert served.server.services.runs.started == 1
+    await served.until_idle()
+
+
+async def test_sockets_have_a_cap(serve):
+    served = await serve(max_connections=1)
+    talk = await Talk.open(served.url + SOCKET)
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    refused = await served.client.get(SOCKET, headers={**upgrade, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
+    assert refused.status_code == 503
+    await talk.close()
 
 
 async def test_a_ticket_counts_as_the_one_whose_stream_it_is(serve, gated, error_of, tmp_path):

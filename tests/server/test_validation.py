@@ -104,6 +104,12 @@ BAD = {
     "an unknown model": (body(q="hi", model="gpt-9"), 400, "invalid_request", '"gpt-9" is not offered here'),
     "a model's path": (body(q="hi", model="/etc/passwd.gguf"), 400, "invalid_request", "is not offered here"),
     "a model that is a number": (body(q="hi", model=4), 400, "invalid_request", '"model" must be the name of a model'),
+    "a model without end": (
+        body(q="hi", model="m" * 501),
+        400,
+        "invalid_request",
+        '"model" must be the name',
+    ),
     "a model that is false": (body(q="hi", model=False), 400, "invalid_request", '"model" must be the name'),
     "a model that is an empty list": (body(q="hi", model=[]), 400, "invalid_request", '"model" must be the name'),
     "an unknown knob of the synthetic model": (

@@ -162,6 +162,22 @@ def test_keys_that_would_be_weak_are_refused(verifier, keys):
     assert verifier_of(Config()) is None
 
 
+@pytest.mark.parametrize("form", ["der", "base64", "ssh", "json", "comment"])
+def test_a_public_key_in_another_form_is_no_secret(keys, verifier, form):
+    """Else whoever has the public key, and all may, signs tokens with it."""
+    public = keys["RS256"].public_key()
+    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    written = {
+        "der": der,
+        "base64": base64.encodebytes(der),
+        "ssh": public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
+        "json": json.dumps({"keys": [{"kty": "RSA", "n": "x" * 40}]}).encode(),
+        "comment": b"# the issuer's\n" + pem_of(keys["RS256"]),
+    }
+    with pytest.raises(ConfigError, match="PEM form"):
+        verifier(written[form])
+
+
 def test_without_pyjwt_it_says_what_to_install(monkeypatch, verifier):
     monkeypatch.setitem(sys.modules, "jwt", None)
     with pytest.raises(ConfigError, match="pip install"):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import logging
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sse_server.config import ConfigError
 
@@ -23,6 +26,11 @@ MIN_SECRET_BYTES = 32
 
 MIN_RSA_BITS = 2048
 _MAX_SUBJECT = 200
+_KEY_MARKS = (b"ssh-", b"ecdsa-", b"{", b"[", b"\xef\xbb\xbf")
+_OTHER_FORM = (
+    "the JWT key file holds a key in another form than PEM, which would count as a secret that everyone knows. "
+    "Write the public key in PEM form (its first line is -----BEGIN PUBLIC KEY-----)"
+)
 _OF_CURVE = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 
 
@@ -47,6 +55,8 @@ class Verifier:
         self._audience = audience or None
         self._issuer = issuer or None
         self._jwt = jwt
+        if isinstance(self._key, bytes):
+            _check_secret(jwt, self._key)
 
     def subject(self, token: str) -> str | None:
         """Return whom a token names, None for one that does not hold: forged, expired, of others, without `exp`."""
@@ -62,7 +72,7 @@ class Verifier:
                 leeway=LEEWAY_S,
                 options={"require": ["exp", "sub"]},
             )
-        except (self._jwt.InvalidTokenError, ArithmeticError, TypeError, ValueError) as error:
+        except (self._jwt.PyJWTError, ArithmeticError, TypeError, ValueError) as error:
             # The name of the fault alone: its text may repeat what the token says.
             logger.info("a JSON Web Token was refused: %s", type(error).__name__)
             return None
@@ -87,6 +97,27 @@ def _shared(secret: bytes) -> tuple[bytes, list[str]]:
             "the issuer's public key in PEM form"
         )
     return secret, ["HS256"]
+
+
+def _check_secret(jwt: Any, secret: bytes) -> None:
+    """Refuse what is a public key in another form: whoever has it, and all may, could sign tokens with it."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - of the same extra
+    from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415
+
+    forms = [secret]
+    with suppress(ValueError):
+        forms.append(base64.b64decode(b"".join(secret.split()), validate=True))
+    for form, load in product(forms, (load_der_public_key, load_der_x509_certificate)):
+        with suppress(ValueError, TypeError, UnsupportedAlgorithm):
+            load(form)
+            raise ConfigError(_OTHER_FORM)
+    if b"-----BEGIN" in secret or secret.startswith(_KEY_MARKS):
+        raise ConfigError(_OTHER_FORM)
+    try:
+        jwt.encode({}, secret, "HS256")
+    except jwt.PyJWTError as error:
+        raise ConfigError(_OTHER_FORM) from error
 
 
 def _public(pem: bytes) -> tuple[PublicKeyTypes, list[str]]:

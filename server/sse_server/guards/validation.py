@@ -33,6 +33,7 @@ TRACE = Words('true, false or "write"', 'true أو false أو "write"')
 CONVERSATION_ID = Words("1 to 64 letters, digits, '_', '.' or '-'", "من 1 إلى 64 من الحروف والأرقام و '_' و '.' و '-'")
 KEY = Words("1 to 200 visible ASCII characters", "من 1 إلى 200 من محارف ASCII المرئية")
 
+_MAX_MODEL = 500
 _TRUE = {True, "1", "true", "on", "yes"}
 _FALSE = {False, "0", "false", "off", "no"}
 
@@ -227,7 +228,7 @@ def check_text(text: str, max_length: int) -> None:
 
 def _model(fields: Mapping[str, Any], default: str) -> str:
     model = fields.get("model", "")
-    if not isinstance(model, str):
+    if not isinstance(model, str) or len(model) > _MAX_MODEL:
         raise bad_parameter("model", MODEL_NAME, model)
     return model or default
 

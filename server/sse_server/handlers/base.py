@@ -162,7 +162,9 @@ class Route(tornado.web.RequestHandler):
             self.share()
             self.check_right()
             return
-        if self.services.config.on_loopback:
+        # Behind a proxy of ours the Host is the public one. Rebinding gains nothing where credentials are asked for.
+        proxied = self.services.gate.guarded and self.services.proxies.trusts(self.request.remote_ip or "")
+        if self.services.config.on_loopback and not proxied:
             check_host(self.request.host)
         self._check_origin()
         if self.request.method != "OPTIONS" and asked != PAGE:

@@ -54,7 +54,8 @@ class CassetteHandler(StreamRoute):
             try:
                 tape = Decoder(stack.enter_context(path.open("rb")))
             except (CassetteError, OSError) as error:
-                raise ServerError("bad_cassette", name=name, detail=str(error)) from error
+                detail = error.strerror or "" if isinstance(error, OSError) else str(error)
+                raise ServerError("bad_cassette", name=name, detail=detail) from error
             await self._play_to_end(tape, speed, self.faulty_line(plan, self._write_through))
 
     async def _play_to_end(self, tape: Decoder, speed: float, line: FaultyLine | None) -> None:

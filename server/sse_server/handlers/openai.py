@@ -21,13 +21,14 @@ from sse_server.handlers.base import ALLOWED_HEADERS, JSON, refusing
 from sse_server.handlers.chat import start_run
 from sse_server.handlers.completion import Completion, failed, status_of
 from sse_server.handlers.stream import StreamRoute
-from sse_server.log.base import ExpiredStreamError, TrimmedStreamError, UnknownStreamError
+from sse_server.log.base import ExpiredStreamError, LogUnavailableError, TrimmedStreamError, UnknownStreamError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from sse_server.log.base import StreamInfo
 
+RETRY_AFTER_S = 5
 FORMAT = "openai"
 """The value of X-Stream-Format, by which our own clients know that the events have another form than theirs."""
 
@@ -87,24 +88,31 @@ class CompletionsHandler(OpenAIRoute):
         asked = read_completion(body_fields(self.request.body or b"{}"))
         stops = read_leaving(self.request.headers.get("X-On-Leave", ""))
         key = self.key_of({})
+        self.services.caps.check(self.principal.name or "")
         stream_id, _ = await start_run(self.services, self.principal, asked.fields, key, self.lang)
         info = await self.services.runs.info(stream_id, self.principal.name)
         self._completion = Completion(int(time.time()), self.lang, include_usage=asked.include_usage)
         if asked.stream:
             self.set_header("X-Stream-Format", FORMAT)
-            await self.follow(info, 0, Connection(), resumed=False)
+            left = not await self.follow(info, 0, Connection(), resumed=False)
         else:
-            await self._answer_whole(info)
-        if self._left and (stops or (not asked.stream and not key)):
+            if not self._left:
+                await self._answer_whole(info)
+            left = self._left
+        if left and (stops or (not asked.stream and not key)):
             await self.services.runs.stop(stream_id)
 
     def _write_through(self, data: bytes) -> Awaitable[None] | None:
         return super()._write_through(self._completion.chunks(data))
 
     async def _answer_whole(self, info: StreamInfo) -> None:
+        leave = self.services.caps.take(info.meta.owner)
         self._delivery = asyncio.create_task(self._gather(info))
-        with self.services.counters.connected("poll"):
-            await asyncio.wait({self._delivery})
+        try:
+            with self.services.counters.connected("poll"):
+                await asyncio.wait({self._delivery})
+        finally:
+            leave()
         if self._left:
             return
         await self._delivery
@@ -132,6 +140,8 @@ class CompletionsHandler(OpenAIRoute):
             await delivery.follow(info, Visit(0, resumed=False), services.node)
         except (UnknownStreamError, ExpiredStreamError, TrimmedStreamError) as error:
             raise ServerError("expired") from error
+        except LogUnavailableError as error:
+            raise ServerError("log_unavailable", retry_after_s=RETRY_AFTER_S) from error
 
     def on_connection_close(self) -> None:
         """Remember that the client has left."""

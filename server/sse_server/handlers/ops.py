@@ -92,6 +92,13 @@ class PageHandler(tornado.web.StaticFileHandler):
 
     access = OPEN
 
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        """Answer 404 also for what no file system takes as a path."""
+        try:
+            return super().validate_absolute_path(root, absolute_path)
+        except ValueError as error:
+            raise tornado.web.HTTPError(404) from error
+
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002 - Tornado's signature
         """Allow the page's own files only, and images, which the reader has to ask for one by one."""
         policy = "default-src 'self'; img-src 'self' https:; frame-ancestors 'none'; base-uri 'none'"

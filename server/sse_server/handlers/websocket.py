@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sse_server.log.base import StreamInfo
     from sse_widget.protocol.disturbance import Disturbance
 
+CAP_RETRY_AFTER_S = 5
 logger = logging.getLogger(__name__)
 
 MAX_STREAMS = 64
@@ -88,6 +89,9 @@ class SocketHandler(Route, WebSocketHandler):
         """Become a WebSocket."""
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
             raise ServerError("upgrade_required")
+        limit = self.services.config.max_connections
+        if len(self.services.sockets) >= limit:
+            raise ServerError("too_many_connections", retry_after_s=CAP_RETRY_AFTER_S, limit=limit)
         await super().get(*arguments)
 
     def open(self, *_: str) -> None:

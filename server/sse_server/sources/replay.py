@@ -111,7 +111,8 @@ class ReplaySource:
                     return
                 yield step
         except (CassetteError, LimitExceeded, OSError) as error:
-            raise ServerError("bad_cassette", name=self._name, detail=str(error)) from error
+            detail = error.strerror or "" if isinstance(error, OSError) else str(error)
+            raise ServerError("bad_cassette", name=self._name, detail=detail) from error
         finally:
             steps.close()
 
