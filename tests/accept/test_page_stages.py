@@ -52,7 +52,9 @@ TextDecoder.prototype.decode = function (...given) {
 SUBMITTED = "document.addEventListener('submit', () => { window.submitted = performance.now(); }, true);"
 OF_PAGE = {"parse": "parse_ms", "paint": "paint_ms"}
 RUNS = 5
-"""`source_ms` counts from the question: how long the answer takes to begin is one number for all deltas of a run."""
+OF_RUNS = {"source_ms": min}
+"""`source_ms` counts from the question, whose way to the server is one number for all deltas of a run. What else the
+machine does can only make it longer, so the least of the runs counts; of all other stages it is their median."""
 
 
 def flown(
@@ -135,7 +137,7 @@ def test_a_delay_shows_in_its_own_stage(chromium: Browser, tmp_path: Path) -> No
         server_stage = "" if where in OF_PAGE else where
         with delayed(server_stage, tmp_path / f"server-{where}") as url:
             runs = [medians(frame, stages) for frame, _ in flown(chromium, url, *scripts, runs=RUNS, **INSTANT)]
-        found[where] = {stage: median(run[stage] for run in runs) for stage in stages}
+        found[where] = {stage: OF_RUNS.get(stage, median)([run[stage] for run in runs]) for stage in stages}
     print(f"\nmedians, ms; {DELAY_MS:.0f} ms put into ...")
     for where, medians_ms in found.items():
         print(f"{where or 'nothing':>9}", "  ".join(f"{stage} {value:8.2f}" for stage, value in medians_ms.items()))
