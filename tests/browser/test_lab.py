@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -73,7 +74,9 @@ def test_a_cassette_is_shown_and_the_run_is_recorded_again(notebook: Any, lab: A
     until_state(page, "done")
     until_typed(page, original.text)
     lab.run(page, 1)
-    expect(page.locator(".jp-OutputArea-output", has_text="True ended log")).to_be_visible(timeout=LIMIT_MS)
+    # The kernel may still read the run whose end the page has seen: then its offsets are those of a live reading.
+    said = page.locator(".jp-OutputArea-output", has_text=re.compile("True ended (log|live)"))
+    expect(said).to_be_visible(timeout=LIMIT_MS)
     assert Cassette.load(lab.folder / "again.ssecast").text == original.text
     keep(page, "cassette-lab")
 
