@@ -204,7 +204,7 @@ def secret_of(config: Config) -> bytes:
     if config.secret_file or not config.log.startswith(REDIS_SCHEMES):
         return new
     with _needing_redis():
-        from sse_server.log.redis import shared_secret  # noqa: PLC0415 - an extra's package
+        from sse_server.log.redis_link import shared_secret  # noqa: PLC0415 - an extra's package
 
         return shared_secret(config.log, new)
 

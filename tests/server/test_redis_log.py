@@ -13,7 +13,8 @@ from rig.serving import PATIENCE_S
 from sse_server.app import Server
 from sse_server.config import Config, ConfigError
 from sse_server.log.base import LogUnavailableError, Stop, StreamMeta, TrimmedStreamError, UnknownStreamError
-from sse_server.log.redis import RedisLog, shared_secret
+from sse_server.log.redis import RedisLog
+from sse_server.log.redis_link import shared_secret
 from sse_widget.protocol.events import text_of
 from sse_widget.protocol.sse import Event, Parser
 
@@ -204,6 +205,6 @@ async def test_nodes_share_one_secret_and_a_redis_that_lost_it_gets_it_again(red
     ("url", "says"), [("redis://127.0.0.1:1/0", "cannot reach"), ("redis://127.0.0.1:port/0", "no address")]
 )
 def test_a_redis_that_is_not_there_is_named(url, says, monkeypatch):
-    monkeypatch.setattr("sse_server.log.redis.START_S", 0.0)
+    monkeypatch.setattr("sse_server.log.redis_link.START_S", 0.0)
     with pytest.raises(ConfigError, match=says):
         Server(Config(model="synthetic:tokens=1", log=url))

@@ -180,7 +180,7 @@ async def test_an_expired_stream_is_gone_then_unknown(serve, error_of, monkeypat
     source = CountingSource()
     served = await serve(expire_s=100.0, sources={"counting": source})
     served.log._clock = lambda: now[0]
-    monkeypatch.setattr("sse_server.log.memory._REMEMBERED", 2)
+    monkeypatch.setattr("sse_server.log.memory.REMEMBERED", 2)
     answer = await served.client.post(CHAT, json={"q": "hi", "model": "counting", "key": "k"})
     stream_id = answer.headers["x-stream-id"]
     now[0] = 99.9

@@ -127,7 +127,7 @@ def test_a_reader_that_waits_at_an_expired_stream_is_told(virtual, make_log):
 
 
 def test_only_so_many_expired_ids_are_remembered(virtual, make_log, monkeypatch):
-    monkeypatch.setattr("sse_server.log.memory._REMEMBERED", 3)
+    monkeypatch.setattr("sse_server.log.memory.REMEMBERED", 3)
 
     async def run():
         now = [0.0]

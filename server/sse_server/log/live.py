@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from sse_server.log.base import Batch, Command
+from sse_server.log.waiters import Waiters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ class Live:
         self._frames: list[bytes] = []
         self._traces: list[Trace | None] = []
         self._size = 0
-        self._waiters: set[asyncio.Future[None]] = set()
+        self.waiters = Waiters()
 
     def extend(self, frames: Sequence[bytes], traces: Sequence[Trace | None], last: int, *, ended: bool) -> None:
         """Take events that are kept now, and let waiting readers have them."""
@@ -77,23 +78,4 @@ class Live:
     def wake(self) -> None:
         """Let every waiting reader look again."""
         self.version += 1
-        for waiter in self._waiters:
-            _release(waiter)
-        self._waiters.clear()
-
-    async def changed(self, wait_s: float) -> None:
-        """Return when something has happened, or after `wait_s`."""
-        loop = asyncio.get_running_loop()
-        waiter = loop.create_future()
-        self._waiters.add(waiter)
-        timer = loop.call_later(wait_s, _release, waiter)
-        try:
-            await waiter
-        finally:
-            timer.cancel()
-            self._waiters.discard(waiter)
-
-
-def _release(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+        self.waiters.wake()

@@ -23,6 +23,7 @@ from sse_server.log.base import (
 )
 from sse_server.log.bounds import BATCH_BYTES, MAX_TEXT_BYTES, REMEMBERED, TERMINAL, over_share, text_fits
 from sse_server.log.patience import Patience
+from sse_server.log.waiters import Waiters
 from sse_widget.protocol.events import TEXT, event_id, text_of
 from sse_widget.protocol.sse import Event, encode
 from sse_widget.protocol.trace import Trace
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
 _TRACE_BYTES = 200
-_REMEMBERED = REMEMBERED
 
 
 class _Stream:
@@ -51,7 +51,7 @@ class _Stream:
         self.ended_at: float | None = None
         self.readers = 0
         self.read_at = now
-        self.waiters: set[asyncio.Future[None]] = set()
+        self.waiters = Waiters()
         self.commands: asyncio.Queue[Command] = asyncio.Queue()
 
     @property
@@ -107,23 +107,6 @@ class _Stream:
                 break
         return tuple(frames)
 
-    def wake(self) -> None:
-        """Let every waiting reader go on."""
-        for waiter in self.waiters:
-            _release(waiter)
-        self.waiters.clear()
-
-    async def changed(self, patience: Patience) -> None:
-        """Return at the next append, or when patience ends."""
-        waiter = asyncio.get_running_loop().create_future()
-        self.waiters.add(waiter)
-        patience.begin(waiter)
-        try:
-            await waiter
-        finally:
-            patience.end(waiter)
-            self.waiters.discard(waiter)
-
 
 def _cost(frame: bytes, trace: Trace | None) -> int:
     return getsizeof(frame) + (0 if trace is None else _TRACE_BYTES)
@@ -131,11 +114,6 @@ def _cost(frame: bytes, trace: Trace | None) -> int:
 
 def _trace(origin: Origin | None, append_ns: int) -> Trace | None:
     return None if origin is None else Trace(origin.model_first, origin.model_last, origin.chunk, append_ns)
-
-
-def _release(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 class MemoryLog:
@@ -184,7 +162,7 @@ class MemoryLog:
                 stream.ended_at = self._finished[stream_id] = self._clock()
         last = stream.last
         self._size += stream.whole_size - size
-        stream.wake()
+        stream.waiters.wake()
         if self._size > self._max_bytes:
             self._make_room()
         return last
@@ -195,7 +173,7 @@ class MemoryLog:
         stream.readers += 1
         try:
             if stream.last <= after and stream.ended_at is None and wait_s > 0:
-                await stream.changed(self._patience(wait_s))
+                await stream.waiters.wait_with(self._patience(wait_s))
         finally:
             stream.readers -= 1
             stream.read_at = self._clock()
@@ -256,14 +234,14 @@ class MemoryLog:
         self._forget(stream)
         self._dropped.append(stream.stream_id)
         self._gone[stream.stream_id] = (stream.meta.owner, stream.key)
-        while len(self._gone) > _REMEMBERED:
+        while len(self._gone) > REMEMBERED:
             self._keys.pop(self._gone.popitem(last=False)[1], None)
 
     def _forget(self, stream: _Stream) -> None:
         del self._streams[stream.stream_id]
         self._finished.pop(stream.stream_id, None)
         self._size -= stream.whole_size
-        stream.wake()
+        stream.waiters.wake()
 
     def _make_room(self) -> None:
         """Keep to the bytes: finished streams go, the first that ended first; then the oldest events of the others."""

@@ -10,18 +10,9 @@ import asyncio
 import hashlib
 import secrets
 import time
-from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from redis import Redis as SyncRedis
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from sse_server.log import scripts
 from sse_server.log.base import (
@@ -39,78 +30,23 @@ from sse_server.log.base import (
 from sse_server.log.bounds import BATCH_BYTES, MAX_TEXT_BYTES, TERMINAL
 from sse_server.log.ear import Ear
 from sse_server.log.holding import Caller, Holding, Row, rows_of
+from sse_server.log.machine import MACHINE
+from sse_server.log.redis_link import CALL_S, PREFIX, connect, reaching
 from sse_server.log.tail import Tail
 from sse_widget.protocol.sse import Event, encode
 from sse_widget.protocol.trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
-CALL_S = 3.0
-"""How long Redis may take for one call, or to connect; a node whose calls take longer counts as cut off."""
-
-START_S = 5.0
 RETRY_S = 0.25
-CONNECTIONS = 32
 REMEMBERED_S = 24 * 3600.0
 """How long the id and the key of an expired stream are remembered."""
 
 LINGER_S = 10.0
 """How long the newest events of a stream are kept for its next reader."""
 
-PREFIX = "sse:"
-_UNABLE = ("LOADING", "MISCONF", "OOM", "NOREPLICAS", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOPERM")
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
-
-
-@contextmanager
-def reaching() -> Iterator[None]:
-    """Translate what says that Redis cannot be reached, or cannot write."""
-    try:
-        yield
-    except (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError, OSError) as error:
-        raise LogUnavailableError(str(error) or type(error).__name__) from error
-    except ResponseError as error:
-        if not str(error).startswith(_UNABLE):
-            raise
-        raise LogUnavailableError(str(error)) from error
-
-
-def connect(url: str, *, answer_s: float | None) -> Redis:
-    """Return a client for `redis://`, `rediss://` or `unix://`; it fails at once where Redis is not there.
-
-    A call may take `answer_s`, for ever with None. Raises ValueError for an address that is none.
-    """
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=CONNECTIONS,
-        timeout=CALL_S,
-        socket_timeout=answer_s,
-        socket_connect_timeout=CALL_S,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-    )
-    return Redis(connection_pool=pool)
-
-
-def shared_secret(url: str, new: bytes) -> bytes:
-    """Return the secret that all nodes on one Redis share: `new` for the first of them.
-
-    Waits START_S at most for a Redis that is just being started. Raises LogUnavailableError, and ValueError for an
-    address that is none. Who can read this Redis can read every answer in it, so it guards nothing less.
-    """
-    until_s = time.monotonic() + START_S
-    with closing(SyncRedis.from_url(url, socket_timeout=CALL_S, socket_connect_timeout=CALL_S)) as redis:
-        while True:
-            try:
-                with reaching():
-                    redis.set(f"{PREFIX}secret", new, nx=True)
-                    known = redis.get(f"{PREFIX}secret")
-                    return known if isinstance(known, bytes) else new
-            except LogUnavailableError:
-                if time.monotonic() >= until_s:
-                    raise
-                time.sleep(0.2)
 
 
 class RedisLog:
@@ -155,7 +91,7 @@ class RedisLog:
         """See EventLog.create."""
         self._ear.listen()
         digest = hashlib.sha256(f"{len(meta.owner)}:{meta.owner}{key}".encode()).hexdigest() if key else ""
-        facts = (self._node, machine(), meta.owner, meta.model, meta.conversation_id)
+        facts = (self._node, MACHINE, meta.owner, meta.model, meta.conversation_id)
         new = secrets.token_hex(16)
         known, created = await self._call("CREATE", new, digest, self._time(), _ms(self.lease_s), *facts)
         if created:
@@ -267,7 +203,7 @@ class RedisLog:
             elif loop.time() >= until_s:
                 return Batch((), after + 1, after, ended=False)
             else:
-                await tail.changed(until_s - loop.time())
+                await tail.waiters.wait(until_s - loop.time())
 
     async def _catch_up(self, tail: Tail, after: int) -> Batch:
         """Ask Redis for what follows; once that was done behind a subscription, the tail is fresh."""
@@ -291,7 +227,7 @@ class RedisLog:
 
     async def traces(self, stream_id: str, first: int, last: int) -> Sequence[Trace | None]:
         """See EventLog.traces."""
-        reply = self._checked(stream_id, await self._call("TRACES", stream_id, first, last, machine()))
+        reply = self._checked(stream_id, await self._call("TRACES", stream_id, first, last, MACHINE))
         return [Trace(*map(int, stamps.split())) if stamps else None for stamps in reply[1:]]
 
     async def info(self, stream_id: str) -> StreamInfo:
@@ -453,21 +389,6 @@ class RedisLog:
                 raise LostLeaseError(stream_id)
             case _:
                 return reply
-
-
-def machine() -> str:
-    """Return what names this machine since its start: processes with the same one share a monotonic clock."""
-    return _MACHINE
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return secrets.token_hex(16)
-
-
-_MACHINE = _boot_id()
 
 
 def _ms(seconds: float) -> int:

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,19 +14,20 @@ from sse_server.log.database import open_database
 from sse_server.log.expiry import expire
 from sse_server.log.live import Live
 from sse_server.log.local_file import prepare
+from sse_server.log.machine import MACHINE
 from sse_server.log.scribe import Scribe
 from sse_server.log.tables import Tables
 from sse_widget.protocol.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
 
     from sse_server.log.base import Batch, Command, Origin, StreamInfo, StreamMeta
     from sse_server.log.tables import Appended
     from sse_widget.protocol.sse import Event
 
 LEASE_S = 5.0
-BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SqliteLog:
@@ -60,7 +60,7 @@ class SqliteLog:
         self._expire_s = expire_s
         self._database = open_database(prepare(path))
         node = secrets.token_hex(8)
-        self._tables = Tables(self._database, node, _machine(node))
+        self._tables = Tables(self._database, node, MACHINE)
         self._scribe = Scribe(self._database, self._on_change)
         self._live: dict[str, Live] = {}
         self._read_at: dict[str, float] = {}
@@ -109,7 +109,7 @@ class SqliteLog:
                 if batch.frames or batch.ended or rest_s <= 0:
                     return batch
                 if live.version == version:
-                    await live.changed(rest_s)
+                    await live.waiters.wait(rest_s)
         finally:
             live.readers -= 1
             if known:
@@ -228,11 +228,3 @@ class SqliteLog:
 
 def _trace(origin: Origin | None, append_ns: int) -> Trace | None:
     return None if origin is None else Trace(origin.model_first, origin.model_last, origin.chunk, append_ns)
-
-
-def _machine(node: str) -> str:
-    """Return what names this run of this machine: its monotonic clock begins anew with the next one."""
-    try:
-        return BOOT.read_text("ascii").strip()
-    except OSError:
-        return node

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from sse_server.log.base import Batch
+from sse_server.log.waiters import Waiters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Tail:
         self._base = 0
         self._frames: list[bytes] = []
         self._size = 0
-        self._waiters: set[asyncio.Future[None]] = set()
+        self.waiters = Waiters()
 
     def take(self, first: int, frames: Sequence[bytes], *, ended: bool, known: int = 0) -> None:
         """Take events from `first` on, some of which may be here already; behind a hole the tail begins anew."""
@@ -47,7 +47,7 @@ class Tail:
         self.known = max(self.known, known, first - 1 + len(frames))
         self.ended = self.ended or ended
         self._trim()
-        self.wake()
+        self.waiters.wake()
 
     def batch(self, after: int, limit: int) -> Batch | None:
         """Return the next events up to `limit` bytes, None when they are not here."""
@@ -70,30 +70,12 @@ class Tail:
         self.known, self.ended, self.fresh = 0, False, False
         self.epoch += 1
         self._base, self._frames, self._size = 0, [], 0
-        self.wake()
+        self.waiters.wake()
 
     def lose(self) -> None:
         """Tell the readers that the stream is no more."""
         self.gone = True
-        self.wake()
-
-    def wake(self) -> None:
-        """Let every waiting reader look again."""
-        for waiter in self._waiters:
-            _release(waiter)
-        self._waiters.clear()
-
-    async def changed(self, wait_s: float) -> None:
-        """Return at the next change, or after `wait_s`."""
-        loop = asyncio.get_running_loop()
-        waiter = loop.create_future()
-        self._waiters.add(waiter)
-        timer = loop.call_later(wait_s, _release, waiter)
-        try:
-            await waiter
-        finally:
-            timer.cancel()
-            self._waiters.discard(waiter)
+        self.waiters.wake()
 
     def _trim(self) -> None:
         """Drop the older half once there is too much; the last frame stays, however long."""
@@ -105,8 +87,3 @@ class Tail:
             drop += 1
         del self._frames[:drop]
         self._base += drop
-
-
-def _release(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
