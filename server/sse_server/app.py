@@ -25,7 +25,7 @@ from sse_server.guards.limits import Quota
 from sse_server.guards.proxies import Proxies
 from sse_server.guards.sessions import Sessions
 from sse_server.guards.tickets import TicketOffice
-from sse_server.handlers.base import Route, Services
+from sse_server.handlers.base import Route
 from sse_server.handlers.cassettes import CassetteHandler, CassettesHandler
 from sse_server.handlers.chat import ChatHandler
 from sse_server.handlers.dashboard import DashboardHandler
@@ -36,6 +36,7 @@ from sse_server.handlers.openapi import DocumentHandler
 from sse_server.handlers.ops import ClockHandler, HealthHandler, MissingHandler, PageHandler, PartHandler
 from sse_server.handlers.push import PushedRunsHandler, TokensHandler
 from sse_server.handlers.runs import RunHandler
+from sse_server.handlers.services import Services
 from sse_server.handlers.session import LinkHandler, SessionHandler
 from sse_server.handlers.spans import SpansHandler
 from sse_server.handlers.websocket import SocketHandler

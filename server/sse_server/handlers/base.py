@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import logging
 from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec
 
 import msgspec
 import tornado.web
 
-from sse_server.config import Config
-from sse_server.counters import Counters
-from sse_server.delivery import Delivery
 from sse_server.errors import Lang, ServerError, preferred_lang
 from sse_server.guards.access import OPEN, PAGE, RIGHTS, decision
 from sse_server.guards.auth import (
     FOREIGN_PAGE,
-    Gate,
     Principal,
     check_fetch_site,
     check_host,
     of_cookie,
     origin_allowed,
 )
-from sse_server.guards.caps import Caps
-from sse_server.guards.limits import Quota, counted_address
-from sse_server.guards.proxies import Proxies
-from sse_server.guards.sessions import Sessions
-from sse_server.guards.tickets import TicketOffice
+from sse_server.guards.limits import counted_address
 from sse_server.guards.validation import query_fields
-from sse_server.log.base import EventLog
-from sse_server.metrics import Metrics
-from sse_server.observer import Aliases
-from sse_server.runs import Runs
-from sse_server.sources.models import Models
-from sse_server.sources.shelf import Shelf
-from sse_server.spans import SpanBooks
 from sse_widget.protocol.events import CONTENT_TYPE, dump
 from sse_widget.protocol.sse import Event, encode
 
@@ -45,6 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sse_server.guards.access import Access
+    from sse_server.handlers.services import Services
 
 P = ParamSpec("P")
 logger = logging.getLogger(__name__)
@@ -57,45 +42,6 @@ STREAM_HEADERS = {
     "X-Accel-Buffering": "no",
 }
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-SSE-Reconnect, X-XSRFToken"
-
-
-class Socket(Protocol):
-    """An open WebSocket."""
-
-    def leave(self) -> None:
-        """Close it, for the server ends."""
-
-
-class Services(msgspec.Struct, frozen=True):
-    """What handlers work with, made in app.py.
-
-    `model` is that of questions that name none, `models` are those to choose from, `prefix` the path before `/api/v1`,
-    `node` names the process, `static` is the folder of the bundles, `shelf` has the recordings, `spans` what pages saw;
-    `sockets` are those that are open, `deliveries` what goes to other connections. `aliases` stand for principals in
-    the journal.
-    """
-
-    config: Config
-    log: EventLog
-    runs: Runs
-    gate: Gate
-    tickets: TicketOffice
-    sessions: Sessions
-    quota: Quota
-    proxies: Proxies
-    counters: Counters
-    caps: Caps
-    model: str
-    models: Models
-    prefix: str
-    node: str
-    static: Path
-    shelf: Shelf
-    spans: SpanBooks
-    metrics: Metrics
-    aliases: Aliases
-    sockets: set[Socket] = msgspec.field(default_factory=set)
-    deliveries: set[Delivery] = msgspec.field(default_factory=set)
 
 
 def refusing(method: Callable[P, Awaitable[None]]) -> Callable[P, Coroutine[Any, Any, None]]:

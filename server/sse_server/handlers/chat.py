@@ -13,7 +13,7 @@ from sse_server.log.base import StreamMeta
 if TYPE_CHECKING:
     from sse_server.errors import Lang
     from sse_server.guards.auth import Principal
-    from sse_server.handlers.base import Services
+    from sse_server.handlers.services import Services
 
 
 async def start_run(

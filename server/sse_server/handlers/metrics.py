@@ -13,7 +13,7 @@ from sse_server.log.base import SizedLog, UnknownStreamError
 from sse_server.metrics import State
 
 if TYPE_CHECKING:
-    from sse_server.handlers.base import Services
+    from sse_server.handlers.services import Services
 
 logger = logging.getLogger(__name__)
 PROBE_S = 2.0

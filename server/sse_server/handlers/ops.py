@@ -13,7 +13,7 @@ from sse_server.guards.access import OPEN
 from sse_server.handlers.base import Route
 
 if TYPE_CHECKING:
-    from sse_server.handlers.base import Services
+    from sse_server.handlers.services import Services
 
 
 class HealthHandler(Route):
