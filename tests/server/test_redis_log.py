@@ -201,6 +201,41 @@ async def test_nodes_share_one_secret_and_a_redis_that_lost_it_gets_it_again(red
             await asyncio.sleep(0.01)
 
 
+async def test_an_answer_from_before_the_subscription_is_none_behind_it(make_log, monkeypatch):
+    """The end of a stream comes in between: nothing after it would ever tell the reader."""
+    writer, reader = make_log(), make_log()
+    stream_id, _ = await writer.create(META, "")
+    asked, let_go = asyncio.Event(), asyncio.Event()
+    call = reader._call
+
+    async def slow_once(script, *args):
+        reply = await call(script, *args)
+        if script == "READ" and not asked.is_set():
+            asked.set()
+            await let_go.wait()
+        return reply
+
+    ask, asking = reader._ask, asyncio.Semaphore(0)
+
+    async def noted(*args):
+        asking.release()
+        return await ask(*args)
+
+    monkeypatch.setattr(reader, "_call", slow_once)
+    monkeypatch.setattr(reader, "_ask", noted)
+    early = asyncio.create_task(reader.read(stream_id, 0, 0))
+    await asked.wait()
+    await writer.append(stream_id, [DONE])
+    late = asyncio.create_task(reader.read(stream_id, 0, PATIENCE_S))
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in range(2):
+            await asking.acquire()
+    let_go.set()
+    assert (await early).frames == ()
+    async with asyncio.timeout(PATIENCE_S / 2):
+        assert (await late).ended
+
+
 @pytest.mark.parametrize(
     ("url", "says"), [("redis://127.0.0.1:1/0", "cannot reach"), ("redis://127.0.0.1:port/0", "no address")]
 )

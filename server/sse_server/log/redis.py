@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
 RETRY_S = 0.25
+_UNHEARD = -1
+"""The epoch of who asks without a subscription."""
+
 REMEMBERED_S = 24 * 3600.0
 """How long the id and the key of an expired stream are remembered."""
 
@@ -78,7 +81,7 @@ class RedisLog:
         self._tails: dict[str, Tail] = {}
         self._held: dict[str, Holding] = {}
         self._nudges: dict[str, asyncio.Event] = {}
-        self._asking: dict[tuple[str, int], asyncio.Task[list[Any]]] = {}
+        self._asking: dict[tuple[str, int, int], asyncio.Task[list[Any]]] = {}
         self._cut_before = False
         self._closed = False
         self._reaps_from_s = clock()
@@ -175,7 +178,7 @@ class RedisLog:
         """See EventLog.read."""
         tail = self._tails.get(stream_id)
         if wait_s <= 0 and (tail is None or not tail.fresh):
-            return _batch(after, self._checked(stream_id, await self._ask(stream_id, after)))
+            return _batch(after, self._checked(stream_id, await self._ask(stream_id, after, _UNHEARD)))
         if tail is None:
             tail = self._tails[stream_id] = Tail(stream_id, self._clock())
         tail.readers += 1
@@ -209,19 +212,23 @@ class RedisLog:
         """Ask Redis for what follows; once that was done behind a subscription, the tail is fresh."""
         await self._ear.add(f"{PREFIX}n:{tail.stream_id}")
         epoch = tail.epoch
-        reply = self._checked(tail.stream_id, await self._ask(tail.stream_id, after))
+        reply = self._checked(tail.stream_id, await self._ask(tail.stream_id, after, epoch))
         if epoch == tail.epoch:
             tail.take(after + 1, reply[3:], known=reply[1], ended=bool(reply[2]))
             tail.fresh = True
         return _batch(after, reply)
 
-    async def _ask(self, stream_id: str, after: int) -> list[Any]:
-        """Return what follows, asked once for all who want the same at the same time."""
-        asking = self._asking.get((stream_id, after))
+    async def _ask(self, stream_id: str, after: int, epoch: int) -> list[Any]:
+        """Return what follows, asked once for all who want the same at the same time.
+
+        What was asked before a subscription is no answer behind it: an event may have come in between.
+        """
+        question = (stream_id, after, epoch)
+        asking = self._asking.get(question)
         if asking is None:
             asking = asyncio.create_task(self._call("READ", stream_id, after, BATCH_BYTES))
-            self._asking[stream_id, after] = asking
-            asking.add_done_callback(lambda _: self._asking.pop((stream_id, after)))
+            self._asking[question] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(question))
             asking.add_done_callback(_retrieved)
         return await asyncio.shield(asking)
 
