@@ -128,7 +128,7 @@ MESSAGES: dict[str, Words] = {
     "unauthorized": Words(
         "This server needs a token. Send it as `Authorization: Bearer <token>`; in a browser, open the link that the "
         "server printed when it started.",
-        "يتطلب هذا الخادم رمز دخول. أرسله في الترويسة `Authorization: Bearer <token>`، أو افتح في المتصفح الرابط الذي "
+        "يتطلب هذا الخادم رمز دخول. أرسله في الترويسة `‎Authorization: Bearer <token>‎`، أو افتح في المتصفح الرابط الذي "
         "طبعه الخادم عند تشغيله.",
     ),
     "bad_link": Words(

@@ -33,6 +33,14 @@ def test_a_message_is_there_in_both_languages_with_the_same_places(key):
 
 
 @pytest.mark.parametrize("key", MESSAGES)
+def test_brackets_of_latin_text_do_not_turn_round_in_arabic(key):
+    """Brackets at its edge take the direction of what surrounds them, unless a mark (U+200E) says which."""
+    for span in re.findall("[!-~\u200e][ -~\u200e]*", MESSAGES[key].ar):
+        if "<" in span or ">" in span:
+            assert span.count("\u200e") == 2, span
+
+
+@pytest.mark.parametrize("key", MESSAGES)
 def test_a_message_can_be_said_whatever_fills_it(key):
     values = dict.fromkeys(places(MESSAGES[key].en), "{name} %s {0.__class__} \ud800")
     error = ServerError(key, **values)
