@@ -15,6 +15,9 @@ class Waiters:
     def __init__(self) -> None:
         self._waiters: set[asyncio.Future[None]] = set()
 
+    def __len__(self) -> int:
+        return len(self._waiters)
+
     def wake(self) -> None:
         """Let all of them look again."""
         for waiter in self._waiters:
