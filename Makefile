@@ -12,7 +12,7 @@ tests = $(foreach d,$(1),$(if $(shell find tests/$(d) -name '*.py' 2>/dev/null |
 # $(call pytest,FOLDER ...,OPTIONS): runs what they hold; without a folder pytest would run everything
 pytest = $(if $(call tests,$(1)),python -m pytest $(2) $(strip $(call tests,$(1))),@echo 'no test yet in: $(1)')
 
-.PHONY: help setup run server test test-code test-pages check accept bench system lock clean
+.PHONY: help setup run server test test-code test-pages test-notebooks check accept bench system lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,15 +29,17 @@ check: setup ## linters, types, import rules, of both languages
 	@$(setup_dir)/check.sh
 
 test: setup system check ## check, then every quick test, on two cores
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-code test-pages
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=line test-code test-pages test-notebooks
 
 test-code:
 	node --test "tests/js/**/*.test.js"
 	$(call pytest,unit server,--numprocesses=2 --dist=loadfile)
-	python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
 
 test-pages:
 	$(call pytest,browser notebooks,-s)
+
+test-notebooks:
+	python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
 
 accept: setup system .venv-aiperf/.ready ## long browser runs, chaos, kills
 	@# a process for each file: Playwright's loop and asyncio's tests do not share one
