@@ -2,8 +2,7 @@
 import { Faults } from "./knobs/faults.js";
 import { isGone, listen } from "./model.js";
 import { OVER } from "./reading.js";
-import { routeUrl } from "./transport/jupyter.js";
-import { WayTransport } from "./transport/way.js";
+import { Runs } from "./runs.js";
 
 /** @typedef {import("./reading.js").Reading} Reading */
 /** @typedef {import("./reading.js").Standing} Standing */
@@ -11,39 +10,16 @@ import { WayTransport } from "./transport/way.js";
 /** @typedef {import("./transport/ladder.js").Found} Found */
 /** @typedef {import("./transport/ladder.js").Ladder} Ladder */
 /** @typedef {import("./transport/relay.js").Relay} Relay */
-/** @typedef {import("./transport/transport.js").Transport} Transport */
-/** @typedef {import("./consumer.js").Consumer} Consumer */
-/**
- * How streams are opened: `transport` makes the one of an address, `consume` reads over one.
- *
- * @typedef {object} Streams
- * @property {(url: URL, options: import("./open.js").StreamOptions) => Transport} transport
- * @property {(transport: Transport, options: import("./consumer.js").ConsumerOptions) => Consumer} consume
- */
-/**
- * @typedef {object} Traits
- * @property {string} stream_id
- * @property {string} question
- * @property {string} text
- * @property {import("./consumer.js").State | "streaming"} status
- * @property {string} error
- * @property {string} [error_code] not in notebooks that were saved before it was known
- * @property {string} base_url
- * @property {string} [node]
- * @property {string} [route]
- * @property {import("./open.js").Wanted | "relay"} [transport]
- * @property {boolean} in_jupyter
- * @property {string} model
- * @property {string} lang
- */
 /** @typedef {import("./model.js").Model} Model */
+/** @typedef {import("./model.js").Traits} Traits */
+/** @typedef {import("./runs.js").Streams} Streams */
+/** @typedef {import("./runs.js").Tickets} Tickets */
 
 /** Follows the run that the model names, and asks where the page can. It never awaits the network. */
 export class KernelLink {
   #model;
   #reading;
-  #streams;
-  #tickets;
+  #runs;
   #params;
   #faults;
   #ladder;
@@ -58,7 +34,7 @@ export class KernelLink {
   /**
    * @param {Model} model
    * @param {Reading} reading
-   * @param {{streams: Streams, tickets: Pick<Storage, "getItem" | "setItem">, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => Record<string, unknown>, faults?: Faults}} parts
+   * @param {{streams: Streams, tickets: Tickets, ladder: Ladder, relay: Relay, signal: AbortSignal, params?: () => Record<string, unknown>, faults?: Faults}} parts
    *   `params` are what a question is sent with, `faults` what is to go wrong then
    */
   constructor(
@@ -68,8 +44,7 @@ export class KernelLink {
   ) {
     this.#model = model;
     this.#reading = reading;
-    this.#streams = streams;
-    this.#tickets = tickets;
+    this.#runs = new Runs(model, { streams, tickets, ladder, relay, faults });
     this.#params = params;
     this.#faults = faults;
     this.#ladder = ladder;
@@ -151,13 +126,9 @@ export class KernelLink {
   /** @param {string} question @param {Server} server */
   #ask(question, server) {
     this.#following = null;
-    const model = this.#get("model");
-    const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    const body = { q: question, ...(model ? { model } : {}), ...this.#params() };
-    const url = this.#faults.onto(routeUrl(server, "chat"));
+    const open = this.#runs.asked(question, server, this.#params());
     this.#reading.follow(question, (place) => {
-      const options = { ...place, body, key, headers: this.#headers(server), transport: this.#wanted() };
-      const consumer = this.#streams.consume(this.#streams.transport(url, options), options);
+      const consumer = open(place);
       consumer.onHello(() => this.#publish(question, consumer.streamId));
       return consumer;
     });
@@ -168,7 +139,7 @@ export class KernelLink {
     if (this.#get("stream_id") === streamId || this.#reading.streamId !== streamId) return;
     this.#following = streamId;
     this.#stale = true;
-    this.#remember(faultKey(streamId), this.#faults.running);
+    this.#runs.plan(streamId, this.#faults.running);
     this.#model.set("question", question);
     this.#model.set("stream_id", streamId);
     this.#model.save_changes();
@@ -242,19 +213,13 @@ export class KernelLink {
     this.#onComm();
   }
 
-  /** @param {string} key @param {string} value empty is not kept */
-  #remember(key, value) {
-    if (value) this.#tickets.setItem(key, value);
-  }
-
   /** @param {{type?: string, stream_id?: string, ticket?: string, fault?: string}} message */
   #onMessage(message) {
     const { type, stream_id: streamId, ticket, fault = "" } = message;
     if (type === "relay") this.#relay.receive(/** @type {any} */ (message));
     if (type === "cut") this.#reading.cut();
     if (type !== "run" || !streamId || !ticket) return;
-    this.#tickets.setItem(ticketKey(streamId), ticket);
-    this.#remember(faultKey(streamId), fault);
+    this.#runs.admit(streamId, ticket, fault);
     const wanted = streamId === this.#get("stream_id") && streamId !== this.#reading.streamId;
     if (wanted && !OVER.includes(this.#get("status"))) this.#attach(true);
   }
@@ -263,46 +228,12 @@ export class KernelLink {
   #attach(snapshot) {
     const streamId = this.#get("stream_id");
     this.#following = streamId;
-    if (!this.#ticket(streamId) && !this.#get("in_jupyter") && this.#ladder.found?.route !== "relay") {
+    if (!this.#runs.reachable(streamId)) {
       this.#await(this.#get("question"), { type: "ticket" });
       this.#catchUp();
       return;
     }
-    const open = (/** @type {import("./reading.js").Place} */ place) => this.#follower(streamId, place);
-    this.#reading.follow(this.#get("question"), open, { snapshot });
-  }
-
-  /** @param {string} streamId @param {import("./reading.js").Place} place */
-  #follower(streamId, place) {
-    const along = (/** @type {Found} */ found) => this.#along(streamId, found);
-    return this.#streams.consume(new WayTransport(streamId, place, this.#ladder, along), {});
-  }
-
-  /** @param {string} streamId @param {Found} found */
-  #along(streamId, { route, server }) {
-    const plan = this.#tickets.getItem(faultKey(streamId)) ?? "";
-    this.#faults.running = plan;
-    if (!server) return this.#relay.transport(streamId);
-    const url = routeUrl(server, `runs/${streamId}`, route === "extension" ? "" : this.#ticket(streamId));
-    this.#faults.onto(url, plan);
-    return this.#streams.transport(url, { headers: this.#headers(server), transport: this.#wanted() });
-  }
-
-  /** @returns {import("./open.js").Wanted} */
-  #wanted() {
-    const wanted = this.#get("transport") ?? "auto";
-    return wanted === "relay" ? "auto" : wanted;
-  }
-
-  /** @param {string} streamId */
-  #ticket(streamId) {
-    return this.#tickets.getItem(ticketKey(streamId)) ?? "";
-  }
-
-  /** @param {Server} server */
-  #headers(server) {
-    const lang = this.#get("lang");
-    return () => ({ ...server.headers(), ...(lang ? { "Accept-Language": lang } : {}) });
+    this.#reading.follow(this.#get("question"), this.#runs.named(streamId), { snapshot });
   }
 
   /**
@@ -318,14 +249,4 @@ export class KernelLink {
 /** @param {{knobs: Record<string, unknown>}} part @returns {Partial<typeof part>} */
 function nonEmpty(part) {
   return Object.keys(part.knobs).length > 0 ? part : {};
-}
-
-/** @param {string} streamId */
-function ticketKey(streamId) {
-  return `sse-widget:ticket:${streamId}`;
-}
-
-/** @param {string} streamId */
-function faultKey(streamId) {
-  return `sse-widget:fault:${streamId}`;
 }

@@ -21,7 +21,7 @@ import { AdaptiveTypewriter } from "./view/typewriter.js";
 
 /** @typedef {import("./model.js").Model} Model */
 
-/** @type {import("./kernel.js").Streams} */
+/** @type {import("./runs.js").Streams} */
 const STREAMS = {
   transport: transportOf,
   consume: (transport, options) => new Consumer(transport, options),
