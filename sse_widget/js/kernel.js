@@ -5,7 +5,7 @@ import { OVER } from "./reading.js";
 import { Runs } from "./runs.js";
 
 /** @typedef {import("./reading.js").Reading} Reading */
-/** @typedef {import("./reading.js").Standing} Standing */
+/** @typedef {import("./transcript.js").Standing} Standing */
 /** @typedef {import("./transport/jupyter.js").Server} Server */
 /** @typedef {import("./transport/ladder.js").Found} Found */
 /** @typedef {import("./transport/ladder.js").Ladder} Ladder */

@@ -38,7 +38,7 @@ export class Recorder {
     signal.addEventListener("abort", () => this.#flight?.leave());
   }
 
-  /** @returns {import("./reading.js").Listener} */
+  /** @returns {import("./transcript.js").Listener} */
   #hearing() {
     return {
       ask: (question) => {
@@ -68,7 +68,7 @@ export class Recorder {
     flight.look();
   }
 
-  /** @param {import("./reading.js").Standing} standing */
+  /** @param {import("./transcript.js").Standing} standing */
   #stand(standing) {
     const { connection } = standing.detail;
     // An interrupted run that is resumed has another reader: the first one said that it was over.
@@ -94,7 +94,7 @@ export class Recorder {
     this.#flight = trace ? new Flight(askedMs, this.#times, platform) : null;
   }
 
-  /** @param {string} text @param {import("./reading.js").Showing} showing */
+  /** @param {string} text @param {import("./transcript.js").Showing} showing */
   #shown(text, { atMs, framed }) {
     const flight = this.#flight;
     if (!flight || flight.closed) return;

@@ -1,7 +1,7 @@
 /**
  * What a page saw of one run: when text was delivered and displayed, and what happened to the connection.
  *
- * Pure: the clock and the segmenter are arguments. It hears what views hear (js/reading.js), and costs a bounded
+ * Pure: the clock and the segmenter are arguments. It hears what views hear (js/transcript.js), and costs a bounded
  * amount of memory however long the run is.
  */
 import { Counter } from "./counter.js";

@@ -1,7 +1,7 @@
 /**
  * The flight recorder: what a page saw of each delta of a run, as rows for whoever measures. Pure.
  *
- * It hears what views hear (js/reading.js). Rows are given out when nothing more will be known of them: of a delta when
+ * It hears what views hear (js/transcript.js). Rows are given out when nothing more will be known of them: of a delta when
  * the frame that shows its last character is on the screen.
  */
 import { parseEventId, TEXT } from "../protocol/events.js";
@@ -10,7 +10,7 @@ import { Waiting } from "./waiting.js";
 
 /** @typedef {import("../protocol/trace.js").Row} Row */
 /** @typedef {import("../protocol/trace.js").Seen & {kind: "delta" | "snapshot"}} Delta */
-/** @typedef {import("../reading.js").Arrival} Arrival */
+/** @typedef {import("../listening.js").Arrival} Arrival */
 
 /** So many rows a server takes of one reader; what comes then is not recorded. */
 export const MOST_ROWS = 50_000;

@@ -126,7 +126,7 @@ export class FaultPicker {
     detail.textContent = problem;
   }
 
-  /** @param {import("../reading.js").Standing} standing */
+  /** @param {import("../transcript.js").Standing} standing */
   #stand({ state, detail: { reason: said = "" } }) {
     const reason = String(said);
     if (state === "waiting" && reason) this.#breaks.set(reason, (this.#breaks.get(reason) ?? 0) + 1);

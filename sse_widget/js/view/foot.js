@@ -6,7 +6,7 @@ import { Heartbeat } from "./heartbeat.js";
 import { StatusLine } from "./status.js";
 
 /** @typedef {import("../reading.js").Reading} Reading */
-/** @typedef {import("../reading.js").Standing} Standing */
+/** @typedef {import("../transcript.js").Standing} Standing */
 /** @typedef {import("./words.js").Words} Words */
 
 /** One row, in two where it is narrow. */

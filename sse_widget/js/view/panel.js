@@ -14,7 +14,7 @@ import { wordsIn } from "./words.js";
 
 /** @typedef {import("./typewriter.js").AdaptiveTypewriter} AdaptiveTypewriter */
 /** @typedef {import("../reading.js").Reading} Reading */
-/** @typedef {import("../reading.js").Standing} Standing */
+/** @typedef {import("../transcript.js").Standing} Standing */
 /** @typedef {{text: string, focused: boolean, knobs?: boolean}} Draft what is typed into the ask box, and whether the knobs are unfolded */
 /**
  * @typedef {object} PanelOptions
@@ -138,7 +138,7 @@ export class Panel {
     this.#parts.news.textContent = "";
   }
 
-  /** @param {number} shown @param {import("../reading.js").Showing} showing */
+  /** @param {number} shown @param {import("../transcript.js").Showing} showing */
   #painted(shown, showing) {
     this.#reading.show(shown, showing);
     this.#scroll.follow();

@@ -1,7 +1,7 @@
 /** The status line: what the reading is doing, in words. */
 import { say } from "../protocol/messages.js";
 
-/** @typedef {import("../reading.js").Standing} Standing */
+/** @typedef {import("../transcript.js").Standing} Standing */
 
 const TICK_MS = 250;
 /** Errors that the consumer itself finds; the server, which words its own in the reader's language, knows nothing of them. */
