@@ -1,9 +1,10 @@
 /** One stream, followed over as many connections as it takes, handed to whoever listens. */
+import { Intake } from "./intake.js";
 import { Listening } from "./listening.js";
 import { sessionConfig } from "./options.js";
 import { eventId } from "./protocol/events.js";
 import { Session } from "./protocol/session.js";
-import { LimitExceeded, MAX_EVENT_CHARS, Parser } from "./protocol/sse.js";
+import { Parser } from "./protocol/sse.js";
 import { Alarm } from "./transport/alarm.js";
 import { Endpoint } from "./transport/endpoint.js";
 import { FetchTransport } from "./transport/fetch.js";
@@ -27,8 +28,6 @@ export class Consumer extends Listening {
   state = "idle";
   /** @type {{code: string, message: string} | null} why it ended, unless it ended well */
   error = null;
-  /** How many bytes the transport has brought: of the stream, not of HTTP. */
-  bytes = 0;
   #platform;
   #transport;
   #via;
@@ -37,7 +36,7 @@ export class Consumer extends Listening {
   #trace;
   #session;
   #alarm;
-  #maxEventChars;
+  #intake;
   #drop = () => {};
   #connecting = {};
   /** @type {Action[]} */
@@ -45,8 +44,6 @@ export class Consumer extends Listening {
   #busy = false;
   #lastForeignId;
   #lastName = "";
-  /** When the last bytes were handed over. */
-  #receivedMs = 0;
   #left = new AbortController();
   /** @type {(state: TerminalState) => void} */
   #finished = () => {};
@@ -80,11 +77,20 @@ export class Consumer extends Listening {
     this.#alarm = new Alarm(platform, () => this.#run(this.#session.tick(platform.now())));
     this.#session = new Session(sessionConfig(options, transport), platform.random);
     this.#lastForeignId = options.lastEventId ?? "";
-    this.#maxEventChars = options.maxEventChars ?? MAX_EVENT_CHARS;
+    this.#intake = new Intake(this.#session, {
+      now: platform.now,
+      run: (actions) => this.#run(actions),
+      maxEventChars: options.maxEventChars,
+    });
     options.signal?.addEventListener("abort", () => this.disconnect(), { signal: this.#left.signal });
     if (options.signal?.aborted) {
       this.disconnect();
     }
+  }
+
+  /** How many bytes the transport has brought: of the stream, not of HTTP. */
+  get bytes() {
+    return this.#intake.bytes;
   }
 
   /** The way that the stream takes: sse, websocket, poll or relay. */
@@ -257,7 +263,7 @@ export class Consumer extends Listening {
     this.#waiting();
     const parser = new Parser({
       lastEventId: streamId ? eventId(streamId, after) : lastEventId,
-      maxEventChars: this.#maxEventChars,
+      maxEventChars: this.#intake.maxEventChars,
       onComment: (comment) => this.handlers.say("comment", comment),
     });
     const { now } = this.#platform;
@@ -265,8 +271,8 @@ export class Consumer extends Listening {
       { ...connect, heartbeatS: this.#heartbeatS, trace: this.#trace },
       {
         head: (head) => this.#opened(head),
-        bytes: (bytes, atMs) => this.#read(parser, bytes, atMs),
-        event: (event, sizeBytes, atMs) => this.#take(event, sizeBytes, atMs),
+        bytes: (bytes, atMs) => this.#intake.read(parser, bytes, atMs),
+        event: (event, sizeBytes, atMs) => this.#intake.take(event, sizeBytes, atMs),
         ended: () => this.#run(this.#session.ended(now())),
         failed: (why) => this.#run(this.#session.failed(why, now())),
         again: (why) => this.#run(this.#session.restart(now(), why)),
@@ -297,41 +303,6 @@ export class Consumer extends Listening {
     }
   }
 
-  /** @param {Parser} parser @param {Uint8Array} bytes @param {number} [atMs] */
-  #read(parser, bytes, atMs) {
-    const nowMs = this.#platform.now();
-    this.#receivedMs = atMs ?? nowMs;
-    this.bytes += bytes.length;
-    this.#session.bytesArrived(nowMs);
-    try {
-      const events = parser.feed(bytes);
-      if (parser.retryMs !== null) {
-        this.#session.retry(parser.retryMs);
-      }
-      for (const event of events) {
-        this.#run(this.#session.event(event, nowMs));
-      }
-    } catch (error) {
-      if (!(error instanceof LimitExceeded)) {
-        throw error;
-      }
-      this.#run(this.#session.refuse(error.code, error.message));
-    }
-  }
-
-  /** @param {SSEEvent} event @param {number} sizeBytes @param {number} [atMs] */
-  #take(event, sizeBytes, atMs) {
-    const nowMs = this.#platform.now();
-    this.#receivedMs = atMs ?? nowMs;
-    this.bytes += sizeBytes;
-    this.#session.bytesArrived(nowMs);
-    if (event.data.length > this.#maxEventChars) {
-      const { code, message } = new LimitExceeded(this.#maxEventChars);
-      this.#run(this.#session.refuse(code, message));
-    }
-    this.#run(this.#session.event(event, nowMs));
-  }
-
   /** @param {State} state @param {Record<string, unknown>} detail */
   #enter(state, detail) {
     this.state = state;
@@ -344,7 +315,7 @@ export class Consumer extends Listening {
     if (!this.streamId) {
       this.#lastForeignId = event.id;
     }
-    this.say(event, { receivedMs: this.#receivedMs, parsedMs: this.#platform.now() });
+    this.say(event, { receivedMs: this.#intake.receivedMs, parsedMs: this.#platform.now() });
     if (this.#stopWanted && !this.streamId) {
       this.#run(this.#session.disconnect());
     }
