@@ -6,8 +6,6 @@ import { eventId } from "./protocol/events.js";
 import { Session } from "./protocol/session.js";
 import { Parser } from "./protocol/sse.js";
 import { Alarm } from "./transport/alarm.js";
-import { Endpoint } from "./transport/endpoint.js";
-import { FetchTransport } from "./transport/fetch.js";
 import { platformOf } from "./transport/platform.js";
 
 /** @typedef {import("./protocol/actions.js").Action} Action */
@@ -20,7 +18,6 @@ import { platformOf } from "./transport/platform.js";
 /** @typedef {import("./listening.js").DataHandler} DataHandler */
 /** @typedef {import("./options.js").ConsumerOwnOptions} ConsumerOwnOptions */
 /** @typedef {Partial<import("./transport/platform.js").Platform>} Parts */
-/** @typedef {ConsumerOwnOptions & import("./transport/endpoint.js").EndpointOptions & Parts} ConsumerOptions */
 
 /** Reads one stream over a transport (design.md section 6). Text is not kept: `onReset` says when to forget it. */
 export class Consumer extends Listening {
@@ -332,18 +329,5 @@ export class Consumer extends Listening {
     this.#enter(state, { code, message });
     this.#left.abort();
     this.#finished(state);
-  }
-}
-
-/** A consumer of server-sent events over fetch. */
-export class SSEConsumer extends Consumer {
-  /**
-   * @param {string | URL} url of a route that starts a stream, or of a run, to attach to it
-   * @param {ConsumerOptions} [options]
-   * @throws {TypeError} the URL is not one
-   */
-  constructor(url, options = {}) {
-    const platform = platformOf(options);
-    super(new FetchTransport(new Endpoint(url, options, platform), platform), options);
   }
 }

@@ -8,7 +8,9 @@ import { PollTransport } from "./transport/poll.js";
 import { Slots } from "./transport/slots.js";
 import { WebSocketTransport } from "./transport/websocket.js";
 
-/** @typedef {import("./consumer.js").ConsumerOptions} ConsumerOptions */
+/** @typedef {import("./options.js").ConsumerOwnOptions} ConsumerOwnOptions */
+/** @typedef {Partial<import("./transport/platform.js").Platform>} Parts */
+/** @typedef {ConsumerOwnOptions & import("./transport/endpoint.js").EndpointOptions & Parts} ConsumerOptions */
 /** @typedef {import("./transport/transport.js").Transport} Transport */
 /** @typedef {"auto" | import("./protocol/ways.js").Way} Wanted */
 /** @typedef {ConsumerOptions & {transport?: Wanted}} StreamOptions */
@@ -53,6 +55,18 @@ export function transportOf(url, options = {}) {
       return endpoint.ours
         ? new AdaptiveTransport(endpoint, platform)
         : new FetchTransport(endpoint, platform);
+  }
+}
+
+/** A consumer of server-sent events over fetch. */
+export class SSEConsumer extends Consumer {
+  /**
+   * @param {string | URL} url of a route that starts a stream, or of a run, to attach to it
+   * @param {ConsumerOptions} [options]
+   * @throws {TypeError} the URL is not one
+   */
+  constructor(url, options = {}) {
+    super(transportOf(url, { ...options, transport: "sse" }), options);
   }
 }
 

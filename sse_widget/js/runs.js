@@ -17,7 +17,7 @@ import { WayTransport } from "./transport/way.js";
  *
  * @typedef {object} Streams
  * @property {(url: URL, options: import("./open.js").StreamOptions) => Transport} transport
- * @property {(transport: Transport, options: import("./consumer.js").ConsumerOptions) => Consumer} consume
+ * @property {(transport: Transport, options: import("./open.js").ConsumerOptions) => Consumer} consume
  */
 /** @typedef {Pick<Storage, "getItem" | "setItem">} Tickets what the page was given for its runs, also after a reload */
 

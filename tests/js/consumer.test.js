@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SSEConsumer } from "../../sse_widget/js/consumer.js";
+import { SSEConsumer } from "../../sse_widget/js/open.js";
 import {
   Clock,
   cutAt,
@@ -14,7 +14,7 @@ import {
   TEXT,
 } from "./log_server.js";
 
-/** @typedef {import("../../sse_widget/js/consumer.js").ConsumerOptions} Options */
+/** @typedef {import("../../sse_widget/js/open.js").ConsumerOptions} Options */
 
 /** A consumer and what it was told. @param {string} url @param {Options} [options] */
 function reader(url, options = {}) {

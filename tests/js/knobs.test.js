@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { SSEConsumer } from "../../sse_widget/js/consumer.js";
 import { Knobs } from "../../sse_widget/js/knobs/knobs.js";
 import { accepts, INITIAL, NUMBERS, ownerOf, PRESETS, presetOf } from "../../sse_widget/js/knobs/specs.js";
 import { Tuner } from "../../sse_widget/js/knobs/tuner.js";
+import { SSEConsumer } from "../../sse_widget/js/open.js";
 import { Reading } from "../../sse_widget/js/reading.js";
 import { shareKnobs } from "../../sse_widget/js/traits.js";
 import { Tuning } from "../../sse_widget/js/tuning.js";

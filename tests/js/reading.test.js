@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SSEConsumer } from "../../sse_widget/js/consumer.js";
+import { SSEConsumer } from "../../sse_widget/js/open.js";
 import { Reading } from "../../sse_widget/js/reading.js";
 import { done, encode, LogServer, PIECES, STREAM, TEXT } from "./log_server.js";
 
@@ -52,7 +52,7 @@ function view(t, reading) {
   return heard;
 }
 
-/** @param {LogServer} server @param {import("../../sse_widget/js/consumer.js").ConsumerOptions} [options] */
+/** @param {LogServer} server @param {import("../../sse_widget/js/open.js").ConsumerOptions} [options] */
 const chat = (server, options) => (/** @type {Place} */ place) =>
   new SSEConsumer(server.chatUrl, { body: { q: "hi" }, reconnectDelay: 0, ...options, ...place });
 

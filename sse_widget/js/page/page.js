@@ -113,7 +113,7 @@ function remember(question, streamId) {
   history.replaceState(null, "", `#${streamId}`);
 }
 
-/** @param {string} route @param {import("../consumer.js").ConsumerOptions} options @param {string} [plan] of faults */
+/** @param {string} route @param {import("../open.js").ConsumerOptions} options @param {string} [plan] of faults */
 function consumerAt(route, options, plan = "") {
   const url = faults.onto(new URL(`api/v1/stream/${route}`, document.baseURI), plan);
   return openStream(url, { ...options, headers: { "Accept-Language": lang } });
