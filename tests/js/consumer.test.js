@@ -13,36 +13,13 @@ import {
   STREAM,
   TEXT,
 } from "./log_server.js";
+import { toldBy } from "./told.js";
 
 /** @typedef {import("../../sse_widget/js/open.js").ConsumerOptions} Options */
 
 /** A consumer and what it was told. @param {string} url @param {Options} [options] */
 function reader(url, options = {}) {
-  const consumer = new SSEConsumer(url, { reconnectDelay: 0, random: () => 0, ...options });
-  const told = {
-    consumer,
-    text: "",
-    /** @type {string[]} */ ids: [],
-    /** @type {[string, any][]} */ states: [],
-    /** @type {any[]} */ errors: [],
-    /** Resolves when the consumer enters a state again. @param {string} wanted @returns {Promise<any>} */
-    enters: (wanted) =>
-      new Promise((resolve) => consumer.onState((state, detail) => state === wanted && resolve(detail))),
-    /** Resolves when an event arrives. @param {string} name @returns {Promise<any>} */
-    hears: (name) => new Promise((resolve) => consumer.on(name, resolve)),
-  };
-  consumer
-    .onDelta(({ text }, event) => {
-      told.text += text;
-      told.ids.push(event?.id ?? "");
-    })
-    .onReset(() => {
-      told.text = "";
-      told.ids = [];
-    })
-    .onState((state, detail) => told.states.push([state, detail]))
-    .onError((data) => told.errors.push(data));
-  return told;
+  return toldBy(new SSEConsumer(url, { reconnectDelay: 0, random: () => 0, ...options }));
 }
 
 const ASK = { body: { q: "?" } };

@@ -5,6 +5,7 @@ import { connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { openStream } from "../../sse_widget/js/open.js";
 import { newShared } from "../../sse_widget/js/transport/shared.js";
+import { toldBy } from "./told.js";
 
 /** @typedef {import("node:test").TestContext} TestContext */
 /** @typedef {import("node:net").Socket} Socket */
@@ -168,38 +169,14 @@ export const FAST = {
  * @param {StreamOptions} options
  */
 export function follow(url, options) {
-  const consumer = openStream(url, {
-    reconnectDelay: 0,
-    random: () => 0,
-    maxReconnectAttempts: 1000,
-    shared: newShared(),
-    locks: null,
-    ...options,
-  });
-  const told = {
-    consumer,
-    text: "",
-    /** @type {string[]} */ ids: [],
-    /** @type {[string, string][]} */ ways: [],
-    /** @type {[string, any][]} */ states: [],
-    resets: 0,
-    /** Resolves when an event arrives. @param {string} name @returns {Promise<any>} */
-    hears: (name) => new Promise((resolve) => consumer.on(name, resolve)),
-    /** Resolves when a state is entered. @param {string} wanted @returns {Promise<any>} */
-    enters: (wanted) =>
-      new Promise((resolve) => consumer.onState((state, detail) => state === wanted && resolve(detail))),
-  };
-  consumer
-    .onDelta(({ text }, event) => {
-      told.text += text;
-      told.ids.push(event?.id ?? "");
-    })
-    .onReset(() => {
-      told.text = "";
-      told.ids = [];
-      told.resets += 1;
-    })
-    .onState((state, detail) => told.states.push([state, detail]))
-    .onTransport((name, reason) => told.ways.push([name, reason]));
-  return told;
+  return toldBy(
+    openStream(url, {
+      reconnectDelay: 0,
+      random: () => 0,
+      maxReconnectAttempts: 1000,
+      shared: newShared(),
+      locks: null,
+      ...options,
+    }),
+  );
 }
