@@ -212,6 +212,28 @@ async def test_a_run_whose_lease_is_lost_stops_without_another_event(serve, gate
     await served.until(lambda: served.server.services.runs.running == 0)
 
 
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0], ids=["a machine that slept", "a clock that was set back"])
+async def test_nobody_is_declared_dead_because_time_has_jumped(tmp_path, jump_s, complaints):
+    now = [5000.0]
+    logs = [SqliteLog(tmp_path / "events.db", lambda: now[0], lease_s=5.0) for _ in range(2)]
+    alive, reaper = logs
+    ending = Event("error", '{"code":"producer_lost"}')
+    living, _ = await alive.create(META, "")
+    dead, _ = await alive.create(META, "")
+    await reaper.reap(ending)
+    now[0] += jump_s
+    assert list(await reaper.reap(ending)) == [], "the others have not had the time to say that they live"
+    for _ in range(4):
+        now[0] += 1.2
+        await alive.renew([living])
+        assert list(await reaper.reap(ending)) == []
+    now[0] += 1.0
+    assert list(await reaper.reap(ending)) == [dead]
+    assert not (await reaper.info(living)).ended
+    for log in logs:
+        await log.close()
+
+
 async def test_a_log_that_cannot_be_reached_is_a_refusal_that_says_when_to_come_again(serve, error_of, tmp_path):
     served = await serve(log=f"sqlite:{tmp_path / 'events.db'}")
     stream_id = await served.start()

@@ -17,6 +17,7 @@ from sse_server.log.local_file import prepare
 from sse_server.log.machine import MACHINE
 from sse_server.log.scribe import Scribe
 from sse_server.log.tables import Tables
+from sse_server.log.vigil import Vigil
 from sse_widget.protocol.trace import Trace
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class SqliteLog:
         self._scribe = Scribe(self._database, self._on_change)
         self._live: dict[str, Live] = {}
         self._read_at: dict[str, float] = {}
+        self._vigil = Vigil(lease_s)
 
     async def create(self, meta: StreamMeta, key: str) -> tuple[str, bool]:
         """See EventLog.create."""
@@ -189,8 +191,12 @@ class SqliteLog:
         return await self._scribe.do(work, writes=True, then=self._let_go)
 
     async def reap(self, ending: Event) -> Sequence[str]:
-        """See EventLog.reap."""
-        return await self._scribe.do(partial(self._tables.reap, ending, self._clock()), writes=True, then=self._let_go)
+        """See EventLog.reap. After a gap in time the others get as long as a lease to say that they are alive."""
+        now = self._clock()
+        if not self._vigil.kept(now):
+            return ()
+        work = partial(self._tables.reap, ending, now, now + 2 * self.lease_s)
+        return await self._scribe.do(work, writes=True, then=self._let_go)
 
     async def close(self) -> None:
         """See EventLog.close."""

@@ -225,10 +225,10 @@ class Tables:
         renewed = [self._db.execute(query, (lease_until, stream_id, self._node)).rowcount for stream_id in stream_ids]
         return [stream_id for stream_id, count in zip(stream_ids, renewed, strict=True) if not count]
 
-    def reap(self, ending: Event, now: float) -> list[str]:
-        """See EventLog.reap."""
-        query = "SELECT stream_id FROM streams WHERE ended_at IS NULL AND lease_until < ?"
-        lost = [stream_id for (stream_id,) in self._db.execute(query, (now,))]
+    def reap(self, ending: Event, now: float, latest: float) -> list[str]:
+        """See EventLog.reap. A lease that ends after `latest` was given before the clock was set back."""
+        query = "SELECT stream_id FROM streams WHERE ended_at IS NULL AND (lease_until < ? OR lease_until > ?)"
+        lost = [stream_id for (stream_id,) in self._db.execute(query, (now, latest))]
         for stream_id in lost:
             self._append(stream_id, self.find(stream_id), [ending], [None], now)
             self._db.execute("UPDATE streams SET holder = '' WHERE stream_id = ?", (stream_id,))
