@@ -32,8 +32,8 @@ def texts_of(batch):
 
 
 @pytest.fixture
-def redis(tmp_path):
-    with redis_server(tmp_path) as server:
+def redis(tmp_path, request):
+    with redis_server(tmp_path, keeps=getattr(request, "param", False)) as server:
         yield server
 
 
@@ -168,25 +168,31 @@ async def test_numbers_that_readers_have_seen_are_not_given_again_by_a_redis_tha
     assert (await other.create(META, "k"))[1], "a question asked again is asked anew"
 
 
+@pytest.mark.parametrize("redis", [True], ids=["that keeps its data"], indirect=True)
 async def test_nobody_is_declared_dead_right_after_an_outage(redis, make_log):
-    now = [0.0]
-    log, other = make_log(lease_s=5.0), RedisLog(redis.url, lambda: now[0], lease_s=5.0)
-    stream_id, _ = await log.create(META, "")
-    redis.say("SAVE")
-    assert await other.reap(LOST) == []
-    waiting = await listening(other, stream_id, 0)
+    now = [1000.0]
+    logs = [make_log(now=lambda: now[0], lease_s=5.0) for _ in range(3)]
+    alive, other, newcomer = logs
+    living, _ = await alive.create(META, "")
+    dead, _ = await alive.create(META, "")
+    await other.reap(LOST)
     redis.end(signal.SIGKILL)
     with pytest.raises(LogUnavailableError):
-        await waiting
+        await other.reap(LOST)
+    now[0] += 60.0
     redis.start()
-    await reached(other)
-    await listening(other, stream_id, 0)
-    redis.say("ZADD", "sse:leases", "1", stream_id)
-    now[0] = 4.9
-    assert await other.reap(LOST) == (), "the others have a lease's time to say that they live"
-    now[0] = 5.1
-    assert await other.reap(LOST) == [stream_id]
-    await other.close()
+    for log in logs:
+        await reached(log)
+    assert await newcomer.reap(LOST) == [], "a node that was not there knows nothing of the outage"
+    for _ in range(4):
+        now[0] += 1.2
+        assert list(await alive.renew([living])) == []
+        for log in (other, newcomer):
+            assert await log.reap(LOST) == [], "the others have a lease's time to say that they live"
+    now[0] += 1.0
+    await alive.renew([living])
+    reaped = await newcomer.reap(LOST)
+    assert (dead in reaped, living in reaped) == (True, False)
 
 
 async def test_nodes_share_one_secret_and_a_redis_that_lost_it_gets_it_again(redis, make_log):

@@ -82,9 +82,7 @@ class RedisLog:
         self._held: dict[str, Holding] = {}
         self._nudges: dict[str, asyncio.Event] = {}
         self._asking: dict[tuple[str, int, int], asyncio.Task[list[Any]]] = {}
-        self._cut_before = False
         self._closed = False
-        self._reaps_from_s = clock()
         self._ear = Ear(self._hearing.pubsub, reaching, f"{PREFIX}h:{self._node}", self)
         self._scripts = {
             name: self._redis.register_script(text) for name, text in vars(scripts).items() if name.isupper()
@@ -315,9 +313,8 @@ class RedisLog:
     async def reap(self, ending: Event) -> Sequence[str]:
         """See EventLog.reap. After an outage the others get as long as a lease to say that they are alive."""
         self._ear.listen()
-        if self._clock() < self._reaps_from_s:
-            return ()
-        return [stream_id.decode() for stream_id in await self._call("REAP", self._time(), encode(ending)[:-1])]
+        reaped = await self._call("REAP", self._time(), encode(ending)[:-1], _ms(self.lease_s))
+        return [stream_id.decode() for stream_id in reaped]
 
     async def close(self) -> None:
         """See EventLog.close."""
@@ -344,14 +341,11 @@ class RedisLog:
 
     def found(self) -> None:
         """Look for commands that came meanwhile."""
-        if self._cut_before:
-            self._reaps_from_s = self._clock() + self.lease_s
         for nudge in self._nudges.values():
             nudge.set()
 
     def cut(self) -> None:
         """Doubt what is known of streams that others append to."""
-        self._cut_before = True
         for tail in self._tails.values():
             tail.doubt()
 

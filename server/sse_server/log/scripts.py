@@ -3,7 +3,8 @@
 Keys, all after one prefix: `s:ID` the facts of a stream (hash), `e:ID` its events (Redis Stream, entry `SEQ-0` with the
 frame in `f` and stamps in `t`), `t:ID` its text, `c:ID` the commands to it, `k:DIGEST` the stream of an owner's key;
 `leases`, `done` and `read` say of all streams when the lease runs out, when it ended, when it was last read (sorted
-sets, ms), and `bytes` how much all events take. Channels: `n:ID` has every append as it happens, `h:NODE` the streams
+sets, ms), `bytes` how much all events take, and `vigil` when a node last looked for leases that have run out and since
+when that was done without a gap (hash, ms). Channels: `n:ID` has every append as it happens, `h:NODE` the streams
 that have commands for a node.
 
 Scripts derive keys from ids, so one Redis (with replicas, if you like) is needed, not a cluster. Times are those of
@@ -202,7 +203,14 @@ return lost
 REAP = (
     _COMMON
     + """
-local now, ended = time(ARGV[1]), {}
+local now, lease_ms, ended = time(ARGV[1]), tonumber(ARGV[3]), {}
+local looked, since = unpack(redis.call('HMGET', P .. 'vigil', 'looked', 'since'))
+if not looked or now < tonumber(looked) or now - tonumber(looked) > lease_ms / 2 then
+  since = now
+  redis.call('HSET', P .. 'vigil', 'since', whole(now))
+end
+redis.call('HSET', P .. 'vigil', 'looked', whole(now))
+if now - tonumber(since) < lease_ms then return ended end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', whole(now), 'LIMIT', 0, 128)) do
   local s = P .. 's:' .. id
   local last = redis.call('HGET', s, 'last')
@@ -222,7 +230,11 @@ end
 return ended
 """
 )
-"""now, terminal event without its id -> ids of the streams whose lease had run out, which have that event now."""
+"""now, terminal event without its id, lease -> ids of the streams whose lease had run out, which have that event now.
+
+Nodes look every third of a lease. Where none has looked for half of one, it may be that none could reach this Redis to
+renew its leases (an outage, nodes that slept, a clock that was set): they have as long as a lease for it then.
+"""
 
 EXPIRE = (
     _COMMON
