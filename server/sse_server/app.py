@@ -41,6 +41,7 @@ from sse_server.handlers.session import LinkHandler, SessionHandler
 from sse_server.handlers.spans import SpansHandler
 from sse_server.handlers.websocket import SocketHandler
 from sse_server.log.base import LogUnavailableError
+from sse_server.log.local_file import kept_secret
 from sse_server.log.memory import MemoryLog
 from sse_server.log.sqlite import SqliteLog
 from sse_server.loop_lag import LoopLag
@@ -200,8 +201,11 @@ def log_of(config: Config, secret: bytes) -> EventLog:
 
 
 def secret_of(config: Config) -> bytes:
-    """Return what tickets are signed with: the secret file's, what all nodes on one Redis share, or a new one."""
+    """Return what tickets are signed with: the secret file's, what is kept with the log, or a new one."""
     new = read_secret(config)
+    kind, _, place = config.log.partition(":")
+    if kind == "sqlite" and not config.secret_file:
+        return kept_secret(Path(place), new)
     if config.secret_file or not config.log.startswith(REDIS_SCHEMES):
         return new
     with _needing_redis():

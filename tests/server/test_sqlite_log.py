@@ -6,14 +6,17 @@ import asyncio
 import sqlite3
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from rig.serving import CHAT, PATIENCE_S, RUNS, data_of, seqs_of, text_of
-from sse_server.config import ConfigError
+from sse_server.app import secret_of
+from sse_server.config import Config, ConfigError
 from sse_server.log.base import LogUnavailableError, StreamMeta
 from sse_server.log.database import APPLICATION_ID, VERSION
-from sse_server.log.local_file import network_file_system, prepare
+from sse_server.log.local_file import kept_secret, network_file_system, prepare
 from sse_server.log.sqlite import SqliteLog
 from sse_widget.protocol.sse import Event
 
@@ -29,6 +32,31 @@ MOUNTS = """\
 34 27 0:44 / /near rw - fuse.bindfs /home rw
 35 32 0:45 / /share rw - tmpfs tmpfs rw
 """
+
+
+def test_the_secret_beside_a_log_is_made_once_and_for_its_owner_alone(tmp_path):
+    place = tmp_path / "logs" / "events.db"
+    news = [bytes([number]) * 32 for number in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        kept = set(pool.map(partial(kept_secret, place), news))
+    assert len(kept) == 1
+    assert kept < set(news)
+    assert kept_secret(place, b"z" * 32) in kept
+    made = place.with_name("events.db-secret")
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    assert [made] == list(place.parent.glob("*secret*")), "nothing else stays behind"
+    made.write_bytes(b"short")
+    with pytest.raises(ConfigError, match="is damaged"):
+        kept_secret(place, b"z" * 32)
+
+
+def test_a_secret_file_stands_before_the_one_beside_the_log(tmp_path):
+    given = tmp_path / "secret"
+    given.write_bytes(b"g" * 32)
+    log = f"sqlite:{tmp_path / 'events.db'}"
+    assert secret_of(Config(log=log, secret_file=str(given))) == b"g" * 32
+    assert secret_of(Config(log=log)) == secret_of(Config(log=log)) != b"g" * 32
+    assert secret_of(Config()) != secret_of(Config())
 
 
 @pytest.fixture
@@ -192,6 +220,18 @@ async def test_a_finished_answer_is_served_after_a_restart_and_an_unfinished_one
     events = await second.events("GET", RUNS + unfinished)
     assert seqs_of(events) == [1, 2]
     assert data_of(events[-1])["code"] == "producer_lost"
+
+
+async def test_a_ticket_holds_over_a_restart(serve, tmp_path):
+    settings = {"log": f"sqlite:{tmp_path / 'events.db'}", "tokens": "correct-horse"}
+    first = await serve(**settings)
+    headers = {"Authorization": "Bearer correct-horse", "Accept": "application/json"}
+    answer = (await first.client.post(CHAT, json={"q": "hi"}, headers=headers)).json()
+    await first.close()
+    second = await serve(**settings)
+    assert (await second.client.get(RUNS + answer["stream_id"])).status_code == 401
+    shown = await second.client.get(RUNS + answer["stream_id"], params={"ticket": answer["ticket"]})
+    assert shown.status_code == 200
 
 
 async def test_a_run_whose_lease_is_lost_stops_without_another_event(serve, gated, tmp_path):

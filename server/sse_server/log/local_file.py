@@ -1,10 +1,11 @@
-"""Where a database file may lie: on a disk of this machine, in a folder of its owner's."""
+"""Where a database file may lie: on a disk of this machine, in a folder of its owner's; and the secret beside it."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
+from tempfile import mkstemp
 
 from sse_server.config import ConfigError
 
@@ -40,6 +41,40 @@ def prepare(path: Path, mounts: Path = MOUNTS) -> Path:
     except OSError as error:
         raise ConfigError(f"cannot write the log {path}: {error.strerror}. Choose another file.") from error
     return path
+
+
+def kept_secret(path: Path, new: bytes) -> bytes:
+    """Return the secret that is kept beside the log at `path`: `new`, in a file for its owner alone, if there is none.
+
+    Of processes that start at once all get the same. Who can read that file can read every answer in the log. Raises
+    ConfigError as `prepare` does, and for a file that is too short.
+    """
+    path = prepare(path)
+    path = path.with_name(f"{path.name}-secret")
+    try:
+        if not path.exists():
+            _write_once(path, new)
+        secret = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot keep the secret {path}: {error.strerror}. Give one by --secret-file.") from error
+    if len(secret) < len(new):
+        raise ConfigError(f"the secret {path} is damaged. Remove the file: the next start makes another.")
+    return secret
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    """Make a file for its owner alone, whole or not at all, and not over what another process made meanwhile."""
+    descriptor, draft = mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        Path(draft).replace(path)
+    finally:
+        Path(draft).unlink(missing_ok=True)
 
 
 def network_file_system(path: str, mountinfo: str) -> str | None:
