@@ -159,15 +159,16 @@ async def test_the_loop_goes_on_while_another_process_writes(log, tmp_path):
 
 async def test_appends_that_come_while_one_is_written_share_a_commit(log):
     ids = [(await log.create(META, ""))[0] for _ in range(20)]
-    began, commits = threading.Event(), []
+    begun, go_on, commits = threading.Event(), threading.Event(), []
     log._database.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
-    held = log._scribe.do(lambda: began.wait(PATIENCE_S))
+    held = log._scribe.do(lambda: (begun.set(), go_on.wait(PATIENCE_S))[1])
+    assert await asyncio.to_thread(begun.wait, PATIENCE_S)
     appending = [asyncio.create_task(log.append(stream_id, [DELTA])) for stream_id in ids]
     await asyncio.sleep(0)
-    began.set()
+    go_on.set()
     assert await held
     assert await asyncio.gather(*appending) == [1] * 20
-    assert len(commits) == 1
+    assert len(commits) == 2, "one of what was being written, one of all that came meanwhile"
 
 
 async def test_a_write_that_fails_keeps_nothing_and_says_so(log):
