@@ -22,7 +22,7 @@ Units are base units. Every label comes from a fixed set: no name that a user ga
 | `sse_events_sent_total` | counter | | events of streams, each time one is sent to a reader |
 | `sse_sent_bytes_total` | counter | | bytes of streams sent to readers |
 | `sse_writes_total` | counter | | writes in which they went out |
-| `sse_log_bytes`, `sse_log_streams` | gauge | | what the event log holds, where it can tell |
+| `sse_log_bytes`, `sse_log_streams` | gauge | | what the event log holds, of all processes that share it |
 | `sse_event_loop_lag_seconds` | histogram | | how late the event loop runs what is due, sampled four times a second |
 | `process_*`, `python_info` | | | CPU, memory, open files, start time; the interpreter |
 """

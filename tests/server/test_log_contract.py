@@ -17,9 +17,11 @@ from rig.redis import RedisServer, redis_server
 from rig.serving import PATIENCE_S
 from sse_server.log.base import (
     ExpiredStreamError,
+    LogSize,
     LogUnavailableError,
     LostLeaseError,
     Origin,
+    SizedLog,
     Stop,
     StreamMeta,
     TrimmedStreamError,
@@ -540,6 +542,24 @@ async def test_a_text_that_no_client_would_take_is_not_kept(bench):
     await log.append(stream_id, [delta("y" * 2000)])
     info = await log.info(stream_id)
     assert (info.text, info.text_seq, info.text_whole) == ("", 0, False)
+
+
+async def test_a_log_tells_how_much_it_holds(bench):
+    log = bench.log(max_bytes=1 << 20, expire_s=60.0)
+    assert isinstance(log, SizedLog)
+    assert await log.size() == LogSize(0, 0)
+    ended, running = await created(log), await created(log)
+    await log.append(ended, [delta("x" * 1000), DONE])
+    before = await log.size()
+    assert before.streams == 2
+    assert 1000 < before.bytes < 4000
+    await log.append(running, [delta("y" * 500)])
+    assert 500 < (await log.size()).bytes - before.bytes < 2000
+    bench.now += 61.0
+    assert list(await log.expire()) == [ended]
+    assert (await log.size()).streams == 1
+    await log.delete(running)
+    assert await log.size() == LogSize(0, 0)
 
 
 async def test_the_end_frees_nothing_that_readers_still_want(bench):

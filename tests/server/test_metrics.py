@@ -14,6 +14,7 @@ from rig.talking import SOCKET, Talk
 from sse_server import metrics
 from sse_server.counters import KINDS, Counters, model_kind, reconnect_reason
 from sse_server.errors import ServerError
+from sse_server.log.base import LogUnavailableError
 from sse_server.loop_lag import EVERY_S, LoopLag
 
 METRICS = "/api/v1/stream/metrics"
@@ -242,6 +243,18 @@ async def test_not_ready_while_the_log_does_not_answer(serve, monkeypatch, failu
     assert ("sse_log_bytes",) not in seen
     monkeypatch.undo()
     assert (await served.client.get(READY)).status_code == 200
+
+
+async def test_a_scrape_outlives_a_log_that_goes_away_while_it_is_asked(serve, monkeypatch):
+    served = await serve()
+
+    async def broken():
+        raise LogUnavailableError("gone")
+
+    monkeypatch.setattr(served.log, "size", broken)
+    seen = await scraped(served)
+    assert seen["sse_ready",] == 1
+    assert ("sse_log_bytes",) not in seen
 
 
 async def test_the_lag_of_the_event_loop_is_what_blocked_it():

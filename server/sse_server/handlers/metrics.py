@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sse_server.errors import ServerError
 from sse_server.guards.access import OPEN
 from sse_server.handlers.base import Route
-from sse_server.log.base import SizedLog, UnknownStreamError
+from sse_server.log.base import LogUnavailableError, SizedLog, UnknownStreamError
 from sse_server.metrics import State
 
 if TYPE_CHECKING:
@@ -84,5 +84,8 @@ class MetricsHandler(Route):
         state = State(services.runs.running, ready=not problems)
         if problems or not isinstance(services.log, SizedLog):
             return state
-        size = await services.log.size()
+        try:
+            size = await services.log.size()
+        except LogUnavailableError:
+            return state
         return State(state.runs, state.ready, size.bytes, size.streams)

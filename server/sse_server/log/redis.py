@@ -19,6 +19,7 @@ from sse_server.log.base import (
     Batch,
     Command,
     ExpiredStreamError,
+    LogSize,
     LogUnavailableError,
     LostLeaseError,
     Origin,
@@ -315,6 +316,10 @@ class RedisLog:
         self._ear.listen()
         reaped = await self._call("REAP", self._time(), encode(ending)[:-1], _ms(self.lease_s))
         return [stream_id.decode() for stream_id in reaped]
+
+    async def size(self) -> LogSize:
+        """See SizedLog.size."""
+        return LogSize(*await self._call("SIZE"))
 
     async def close(self) -> None:
         """See EventLog.close."""

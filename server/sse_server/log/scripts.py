@@ -315,3 +315,12 @@ return 0
 """
 )
 """now, ids ... that are being read."""
+
+SIZE = (
+    _COMMON
+    + """
+local streams = redis.call('ZCARD', P .. 'leases') + redis.call('ZCARD', P .. 'done')
+return {tonumber(redis.call('GET', P .. 'bytes') or 0), streams}
+"""
+)
+"""nothing -> [bytes, streams]."""

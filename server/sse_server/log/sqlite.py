@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from sse_server.log.base import Batch, Command, Origin, StreamInfo, StreamMeta
+    from sse_server.log.base import Batch, Command, LogSize, Origin, StreamInfo, StreamMeta
     from sse_server.log.tables import Appended
     from sse_widget.protocol.sse import Event
 
@@ -197,6 +197,10 @@ class SqliteLog:
             return ()
         work = partial(self._tables.reap, ending, now, now + 2 * self.lease_s)
         return await self._scribe.do(work, writes=True, then=self._let_go)
+
+    async def size(self) -> LogSize:
+        """See SizedLog.size."""
+        return await self._scribe.do(self._tables.size)
 
     async def close(self) -> None:
         """See EventLog.close."""

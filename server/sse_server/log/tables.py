@@ -11,6 +11,7 @@ from sse_server.log.base import (
     Batch,
     Command,
     ExpiredStreamError,
+    LogSize,
     LostLeaseError,
     StreamInfo,
     StreamMeta,
@@ -233,6 +234,11 @@ class Tables:
             self._append(stream_id, self.find(stream_id), [ending], [None], now)
             self._db.execute("UPDATE streams SET holder = '' WHERE stream_id = ?", (stream_id,))
         return lost
+
+    def size(self) -> LogSize:
+        """Return what the file holds, as it counts against the bounds."""
+        query = "SELECT coalesce(sum(size), 0), count(*) FROM streams WHERE NOT gone"
+        return LogSize(*self._db.execute(query).fetchone())
 
     def delete(self, stream_id: str) -> None:
         """Forget a stream."""
