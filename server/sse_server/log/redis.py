@@ -1,6 +1,6 @@
 """The event log of many processes and nodes, in one Redis: Redis Streams hold the events, pub/sub tells of new ones.
 
-An append is one script (scripts.py): numbering, lease check, keeping and telling happen at once. One connection of a
+An append is one script (scripts/): numbering, lease check, keeping and telling happen at once. One connection of a
 process hears of all streams that are read here (ear.py); what it tells is what all local readers share.
 """
 
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sse_server.log import scripts
 from sse_server.log.base import (
     Batch,
     Command,
@@ -33,6 +32,7 @@ from sse_server.log.ear import Ear
 from sse_server.log.holding import Caller, Holding, Row, rows_of
 from sse_server.log.machine import MACHINE
 from sse_server.log.redis_link import CALL_S, PREFIX, connect, reaching
+from sse_server.log.scripts import SCRIPTS
 from sse_server.log.tail import Tail
 from sse_widget.protocol.sse import Event, encode
 from sse_widget.protocol.trace import Trace
@@ -85,9 +85,7 @@ class RedisLog:
         self._asking: dict[tuple[str, int, int], asyncio.Task[list[Any]]] = {}
         self._closed = False
         self._ear = Ear(self._hearing.pubsub, reaching, f"{PREFIX}h:{self._node}", self)
-        self._scripts = {
-            name: self._redis.register_script(text) for name, text in vars(scripts).items() if name.isupper()
-        }
+        self._scripts = {name: self._redis.register_script(text) for name, text in SCRIPTS.items()}
 
     async def create(self, meta: StreamMeta, key: str) -> tuple[str, bool]:
         """See EventLog.create."""
