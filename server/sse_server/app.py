@@ -39,6 +39,7 @@ from sse_server.handlers.runs import RunHandler
 from sse_server.handlers.services import Services
 from sse_server.handlers.session import LinkHandler, SessionHandler
 from sse_server.handlers.spans import SpansHandler
+from sse_server.handlers.stalls import Stalls
 from sse_server.handlers.websocket import SocketHandler
 from sse_server.log.base import LogUnavailableError
 from sse_server.log.local_file import kept_secret
@@ -162,7 +163,8 @@ class Server:
         static = self.services.static
         if static.is_dir():
             rules.append((r"/(.*)", PageHandler, {"path": str(static), "default_filename": "index.html"}))
-        return Application(rules, log_function=log_request)
+        stalls = Stalls(self.services.config.send_timeout_s, self.services.counters)
+        return Application(rules, stalls, log_function=log_request)
 
     def page_hint(self, url: str) -> str:
         """Return how a browser opens the page at this URL: nothing where everyone may, else a link that works once."""

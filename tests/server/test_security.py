@@ -562,6 +562,39 @@ async def test_who_sends_byte_by_byte_is_left(serve, opening):
     await wire.cut()
 
 
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """A file that no socket's buffers hold; the bundles are such plain answers too."""
+    content = bytes(32 << 20)
+    (tmp_path / "part-large.js").write_bytes(content)
+    monkeypatch.setattr("sse_server.app.static_folder", lambda: tmp_path)
+    return content
+
+
+@pytest.mark.parametrize("path", ["/part-large.js", "/static/part-large.js"])
+async def test_who_takes_no_byte_of_an_answer_is_left(serve, large, path):
+    served = await serve(send_timeout_s=0.2)
+    wire = await served.wire()
+    wire.reader._limit = 1024  # it stops reading from the socket once this much is held
+    await wire.ask("GET", path)
+    await served.until(lambda: served.server.services.counters.slow_readers == 1)
+    assert len(await wire.rest()) < len(large)
+    await wire.cut()
+
+
+async def test_who_takes_an_answer_slowly_gets_all_of_it(serve, large):
+    """What counts is that bytes are taken: the whole takes far longer than the limit."""
+    served = await serve(send_timeout_s=0.5)
+    wire = await served.wire()
+    await wire.ask("GET", "/static/part-large.js")
+    assert (await wire.head())[0] == 200
+    for _ in range(16):
+        assert len(await wire.read(len(large) // 16)) == len(large) // 16
+        await asyncio.sleep(0.05)  # the reader's own slowness
+    assert served.server.services.counters.slow_readers == 0
+    await wire.cut()
+
+
 async def test_a_stream_outlives_the_limits_of_a_request(serve, gated):
     """They bound how long a request may be sent, not how long it is answered."""
     source = gated()

@@ -9,9 +9,11 @@ from tornado.web import RequestHandler, StaticFileHandler
 
 from sse_server.app import ROUTES, Server
 from sse_server.config import Config
+from sse_server.counters import Counters
 from sse_server.guards.access import DECISIONS, UndecidedRouteError, decision
 from sse_server.handlers.base import Route
 from sse_server.handlers.intake import Application, methods_of
+from sse_server.handlers.stalls import Stalls
 
 
 class Undecided(Route):
@@ -47,7 +49,7 @@ class Foreign(RequestHandler):
 )
 def test_a_route_that_decides_nothing_keeps_the_server_from_starting(monkeypatch, route, says):
     with pytest.raises(UndecidedRouteError, match=says):
-        Application([(r"/new", route, {})])
+        Application([(r"/new", route, {})], Stalls(1.0, Counters()))
     monkeypatch.setattr("sse_server.app.ROUTES", [*ROUTES, (r"/new", route)])
     with pytest.raises(UndecidedRouteError, match=says):
         Server(Config(model="synthetic:")).application()
@@ -57,7 +59,7 @@ def test_a_route_that_decides_starts():
     class Decided(HalfDecided):
         access: ClassVar = {"GET": "read", "POST": "start"}
 
-    Application([(r"/new", Decided, {})])
+    Application([(r"/new", Decided, {})], Stalls(1.0, Counters()))
 
 
 def test_every_route_of_the_server_has_decided():

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import tornado.web
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPMessageDelegate
 
 from sse_server.guards.access import check_decisions
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, ResponseStartLine
 
     from sse_server.config import Config
+    from sse_server.handlers.stalls import Stalls
 
 LIMITS = {
     # 10,000 characters of 4 bytes in a query string take 120,000 bytes.
@@ -64,16 +66,19 @@ def methods_of(handler: type[tornado.web.RequestHandler]) -> list[str]:
 class Application(tornado.web.Application):
     """Hands to its handlers at most one byte more of a body than they accept: that one says that it is too large.
 
-    Raises UndecidedRouteError for a handler that does not say who may use it.
+    Its connections are watched by `stalls`. Raises UndecidedRouteError for a handler that does not say who may use it.
     """
 
-    def __init__(self, rules: list[Any], **settings: Any) -> None:
+    def __init__(self, rules: list[Any], stalls: Stalls, **settings: Any) -> None:
         check_decisions((path, handler, methods_of(handler)) for path, handler, *_ in rules)
         logging.getLogger("tornado.general").addFilter(_DISCRETION)
         super().__init__(rules, **settings)
+        self._stalls = stalls
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """See tornado.httputil.HTTPServerConnectionDelegate."""
+        if isinstance(request_conn, HTTP1Connection):
+            self._stalls.watch(request_conn.stream)
         return _Intake(super().start_request(server_conn, request_conn))
 
 
