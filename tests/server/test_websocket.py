@@ -13,7 +13,7 @@ from tornado.httpclient import HTTPClientError
 
 from rig.serving import CHAT, RUNS, seqs_of, text_of
 from rig.talking import SOCKET, Talk, events_of, refusal_of
-from sse_server.handlers.websocket import MAX_MESSAGE_BYTES, MAX_STREAMS
+from sse_server.handlers.websocket import MAX_MESSAGE_BYTES, MAX_STREAMS, MAX_UNPROVEN_BYTES
 from sse_widget.protocol.sse import Parser
 
 UNKNOWN = "0" * 32
@@ -305,6 +305,37 @@ async def test_a_message_without_end_ends_its_socket_only(serve):
         assert (await wire.rest())[2:4] == struct.pack("!H", 1009)
         await wire.cut()
         assert (await other.ask("ping", "p"))["event"] == "ok"
+
+
+async def test_who_has_proven_nothing_may_say_little(serve, token_file):
+    served = await serve(token_file=token_file)
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    long = json.dumps({"op": "ping", "ref": "p", "lang": "x" * MAX_UNPROVEN_BYTES})
+    asked = {"q": "hi", "model": "synthetic:tokens=2,rate=0"}
+    made = (await served.client.post(CHAT, json=asked, headers={**bearer, "Accept": "application/json"})).json()
+    ticket = {"stream_id": made["stream_id"], "ticket": made["ticket"]}
+    async with talking(served) as nobody:
+        await nobody.say(long)
+        assert await nobody.closed() == 1009
+    async with talking(served, **bearer) as proven:
+        await proven.say(long)
+        assert (await proven.next())["event"] == "ok"
+    async with talking(served) as later:
+        assert refusal_of(await later.ask("attach", "a", stream_id="0" * 32, ticket="wrong")) == (401, "unauthorized")
+        await later.ask("attach", "a", **ticket)
+        await later.until("end")
+        await later.say(long)
+        assert (await later.next())["event"] == "ok"
+
+
+async def test_who_has_proven_nothing_does_not_stay(serve, token_file, monkeypatch):
+    monkeypatch.setattr("sse_server.handlers.websocket.UNPROVEN_S", 0.2)
+    served = await serve(token_file=token_file)
+    async with talking(served, Authorization=f"Bearer {TOKEN}") as proven:
+        nobody = await Talk.open(served.url + SOCKET)
+        assert await nobody.closed() == 1001
+        await nobody.close()
+        assert (await proven.ask("ping", "p"))["event"] == "ok"
 
 
 async def test_a_ref_is_taken_while_its_stream_lasts(serve, gated):

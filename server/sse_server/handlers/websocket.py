@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tornado.iostream import IOStream, StreamClosedError
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol13
 
 from sse_server.delivery import Delivery, Visit
 from sse_server.errors import ServerError, Words, preferred_lang
@@ -46,10 +46,14 @@ logger = logging.getLogger(__name__)
 MAX_STREAMS = 64
 MAX_MESSAGE_BYTES = 4 << 20
 """A larger message ends the socket; one over the limit of a request's body is answered in words."""
+MAX_UNPROVEN_BYTES = 64 << 10
+"""The same before anyone has proven who they are: whoever reaches the server may make it hold so much."""
 PING_S = 30.0
 """A socket that does not answer the protocol's own ping for so long is dead."""
 UNUSED_S = 300.0
 """How long a socket without a stream is kept."""
+UNPROVEN_S = 30.0
+"""How long one is kept that has shown no token, cookie or ticket."""
 GOING_AWAY = 1001
 TAKEN = Words("its ref carries a stream already", "المرجع ref مستعمل لبث آخر")
 NOBODY = Principal(None, rights=frozenset())
@@ -70,6 +74,7 @@ class SocketHandler(Route, WebSocketHandler):
         self._streams: dict[str, asyncio.Task[None]] = {}
         self._unused: asyncio.TimerHandle | None = None
         self._wire: IOStream | None = None
+        self._proven = True
 
     def identify(self, authorization: str, ticket: str) -> Principal:
         """Return who these credentials are: nobody, when there are none at all."""
@@ -92,6 +97,8 @@ class SocketHandler(Route, WebSocketHandler):
         limit = self.services.config.max_connections
         if len(self.services.sockets) >= limit:
             raise ServerError("too_many_connections", retry_after_s=CAP_RETRY_AFTER_S, limit=limit)
+        if not self.principal.rights:
+            self._proven, self.max_message_size = False, MAX_UNPROVEN_BYTES
         await super().get(*arguments)
 
     def open(self, *_: str) -> None:
@@ -189,10 +196,19 @@ class SocketHandler(Route, WebSocketHandler):
 
     def _principal(self, frame: Frame) -> Principal:
         if frame.ticket:
-            return self.services.gate.principal("", frame.ticket)
+            principal = self.services.gate.principal("", frame.ticket)
+            self._prove()
+            return principal
         if not self.principal.rights:
             raise ServerError("unauthorized")
         return self.principal
+
+    def _prove(self) -> None:
+        """Keep a socket whose frames bring tickets as any other's."""
+        if not self._proven and isinstance(self.ws_connection, WebSocketProtocol13):
+            self._proven = True
+            self.ws_connection.params.max_message_size = MAX_MESSAGE_BYTES
+            self._watch_use()
 
     async def _find(self, frame: Frame, right: str) -> StreamInfo:
         principal = self._principal(frame)
@@ -277,7 +293,7 @@ class SocketHandler(Route, WebSocketHandler):
             self._unused.cancel()
             self._unused = None
         if not self._streams and self in self.services.sockets:
-            self._unused = asyncio.get_running_loop().call_later(UNUSED_S, self.leave)
+            self._unused = asyncio.get_running_loop().call_later(UNUSED_S if self._proven else UNPROVEN_S, self.leave)
 
     def leave(self) -> None:
         """Say goodbye and close."""
