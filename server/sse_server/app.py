@@ -132,7 +132,7 @@ class Server:
                 max_runs=config.max_runs,
                 observer=Observer(counters, aliases, time.monotonic),
             ),
-            gate=Gate(tokens, tickets, verifier.subject if verifier else None),
+            gate=Gate(tokens, tickets, verifier.claim if verifier else None),
             tickets=tickets,
             sessions=Sessions(secret, time.time, partial(secrets.token_hex, 16)),
             quota=Quota(config.rate_limit, config.log),

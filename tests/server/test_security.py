@@ -14,8 +14,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from tornado.httpclient import HTTPClientError
 
 from rig.serving import CHAT, PATIENCE_S, RUNS
+from rig.talking import Talk
 from sse_server.guards.sessions import COOKIE_LIFETIME_S, LINK_LIFETIME_S
 from sse_widget.protocol.sse import Parser
 
@@ -153,6 +155,31 @@ async def test_only_the_issuers_web_tokens_open(serve, tmp_path, caplog):
     )
     assert "ExpiredSignatureError" in said
     assert not [token for token in (*attacks.values(), token, "token-of-alice") if token in said]
+
+
+async def test_a_socket_ends_with_what_opened_it(serve, tmp_path, monkeypatch):
+    key_file = tmp_path / "secret"
+    key_file.write_bytes(b"k" * 32)
+    served = await serve(jwt_key_file=str(key_file), tokens=TOKENS)
+    monkeypatch.setattr("sse_server.guards.jwt.LEEWAY_S", 0)
+    monkeypatch.setattr("sse_server.guards.sessions.COOKIE_LIFETIME_S", 2)
+    sessions = served.server.services.sessions
+    cookie = sessions.exchange(sessions.link("alice"))
+    token = jwt.encode({"sub": "carol", "exp": int(time.time()) + 2}, b"k" * 32, "HS256")
+    page = {"Cookie": f"sse_widget_{served.port}={cookie}", "Origin": served.url}
+    opened = [await Talk.open(served.url + SOCKET, **one) for one in ({"Authorization": f"Bearer {token}"}, page)]
+    for talk in opened:
+        asked = {"q": "hi", "model": "synthetic:tokens=1,rate=0"}
+        assert (await talk.ask("start", "a", body=asked))["event"] == "hello"
+    for talk in opened:
+        assert await talk.closed() == 1001
+        await talk.close()
+    with pytest.raises(HTTPClientError) as refused:
+        await Talk.open(served.url + SOCKET, Authorization=f"Bearer {token}")
+    assert refused.value.code == 401
+    lasting = await Talk.open(served.url + SOCKET, **ALICE)
+    assert (await lasting.ask("ping", "p"))["event"] == "ok"
+    await lasting.close()
 
 
 # --- pages of other origins, other names of this machine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from fnmatch import fnmatchcase
+from math import inf
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from sse_server.guards.credentials import OWNER
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sse_server.guards.jwt import Claim
+    from sse_server.guards.sessions import Session
     from sse_server.guards.tickets import TicketOffice
 
 FOREIGN_PAGE = Words(
@@ -35,12 +38,14 @@ class Principal(msgspec.Struct, frozen=True):
     """Who asks. A ticket's principal has no name and reaches one stream; others reach all streams of their name.
 
     `counted_as` is under what its new runs are counted for the rate limit: its name, or the address it comes from.
+    `until_s` is when what it showed is over (Unix time).
     """
 
     name: str | None
     stream_id: str = ""
     rights: frozenset[str] = frozenset({"start", "read", "stop", "tune", "push"})
     counted_as: str = ""
+    until_s: float = inf
 
     def require(self, right: str, stream_id: str = "") -> None:
         """Raise `forbidden` or `not_found` unless this principal may."""
@@ -52,7 +57,7 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 class Gate:
-    """Decides who a request comes from. `tokens` are (principal, token); `jwt` returns whom a JSON Web Token names.
+    """Decides who a request comes from. `tokens` are (principal, token); `jwt` returns what a JSON Web Token says.
 
     Without either anyone who reaches the server is the one local principal.
     """
@@ -61,7 +66,7 @@ class Gate:
         self,
         tokens: Sequence[tuple[str, str]],
         tickets: TicketOffice,
-        jwt: Callable[[str], str | None] | None = None,
+        jwt: Callable[[str], Claim | None] | None = None,
     ) -> None:
         # Digests are of one length: comparing them tells nothing of a token, not even how long it is.
         self._digests = [(name, _digest(token)) for name, token in tokens]
@@ -84,8 +89,8 @@ class Gate:
         """Return whom a token or a ticket proves, None without one. Raises `unauthorized` for a ticket that is none."""
         scheme, _, value = authorization.partition(" ")
         value = value.strip()
-        if scheme.lower() == "bearer" and (name := self._name_of(value)) is not None:
-            return Principal(name)
+        if scheme.lower() == "bearer" and (found := self._bearer(value)) is not None:
+            return found
         ticket = ticket or (value if scheme.lower() == "ticket" else "")
         if not ticket:
             return None
@@ -103,17 +108,17 @@ class Gate:
 
     def accepts(self, token: str) -> bool:
         """Whether this is a token of the server."""
-        return self._name_of(token) is not None
+        return self._bearer(token) is not None
 
-    def _name_of(self, token: str) -> str | None:
+    def _bearer(self, token: str) -> Principal | None:
         """Return whom a bearer token names. All tokens are compared, each in constant time."""
         found, digest = None, _digest(token)
         for name, known in self._digests:
             if hmac.compare_digest(digest, known):
-                found = name
-        if found is None and self._jwt is not None and (subject := self._jwt(token)) is not None:
+                found = Principal(name)
+        if found is None and self._jwt is not None and (claim := self._jwt(token)) is not None:
             # A name of its own kind: an issuer cannot name a principal of the token file.
-            found = f"jwt:{subject}"
+            found = Principal(f"jwt:{claim.subject}", until_s=claim.until_s)
         return found
 
 
@@ -140,7 +145,7 @@ def check_fetch_site(site: str) -> None:
         raise ServerError("forbidden", detail=FOREIGN_PAGE)
 
 
-def of_cookie(name: str, origin: str, own: str, site: str) -> Principal | None:
+def of_cookie(session: Session, origin: str, own: str, site: str) -> Principal | None:
     """Return what the principal of a cookie may do, None where another origin's page asks.
 
     A browser adds the cookie to whatever is sent here, also from other ports of this host, which are the same site. So
@@ -151,7 +156,8 @@ def of_cookie(name: str, origin: str, own: str, site: str) -> Principal | None:
     if origin and origin != own:
         return None
     proven = bool(origin) or site in {"same-origin", "none"}
-    return Principal(name) if proven else Principal(name, rights=frozenset({"read"}))
+    principal = Principal(session.principal, until_s=session.until_s)
+    return principal if proven else msgspec.structs.replace(principal, rights=frozenset({"read"}))
 
 
 def origin_allowed(origin: str, own: str, allowed: Sequence[str]) -> bool:

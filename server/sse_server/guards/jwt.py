@@ -9,6 +9,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from sse_server.config import ConfigError
 
 if TYPE_CHECKING:
@@ -26,12 +28,20 @@ MIN_SECRET_BYTES = 32
 
 MIN_RSA_BITS = 2048
 _MAX_SUBJECT = 200
+_FAR_S = 1 << 40  # issuers write what they like, also what no float holds
 _KEY_MARKS = (b"ssh-", b"ecdsa-", b"{", b"[", b"\xef\xbb\xbf")
 _OTHER_FORM = (
     "the JWT key file holds a key in another form than PEM, which would count as a secret that everyone knows. "
     "Write the public key in PEM form (its first line is -----BEGIN PUBLIC KEY-----)"
 )
 _OF_CURVE = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Whom a token names, and until when it holds (Unix time, with the leeway)."""
+
+    subject: str
+    until_s: float
 
 
 class Verifier:
@@ -58,8 +68,8 @@ class Verifier:
         if isinstance(self._key, bytes):
             _check_secret(jwt, self._key)
 
-    def subject(self, token: str) -> str | None:
-        """Return whom a token names, None for one that does not hold: forged, expired, of others, without `exp`."""
+    def claim(self, token: str) -> Claim | None:
+        """Return what a token says, None for one that does not hold: forged, expired, of others, without `exp`."""
         if not token.isascii():
             return None
         try:
@@ -78,7 +88,7 @@ class Verifier:
             return None
         subject = claims["sub"]
         fits = isinstance(subject, str) and 0 < len(subject) <= _MAX_SUBJECT and subject.isprintable()
-        return subject if fits else None
+        return Claim(subject, float(min(int(claims["exp"]), _FAR_S)) + LEEWAY_S) if fits else None
 
 
 def verifier_of(config: Config) -> Verifier | None:

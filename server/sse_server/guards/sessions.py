@@ -25,6 +25,13 @@ class _Claim(msgspec.Struct, frozen=True, array_like=True):
     nonce: str
 
 
+class Session(msgspec.Struct, frozen=True):
+    """Whom a cookie names, and until when (Unix time)."""
+
+    principal: str
+    until_s: float
+
+
 class Sessions:
     """Issues links and cookies, and checks them. `wall` gives Unix time in seconds, `nonce` a text that never returns.
 
@@ -53,10 +60,10 @@ class Sessions:
         self._used[claim.nonce] = claim.until_s
         return self._sign("cookie", claim.principal, COOKIE_LIFETIME_S)
 
-    def principal(self, cookie: str) -> str | None:
-        """Return whom a cookie names, None when it is forged or over."""
+    def session(self, cookie: str) -> Session | None:
+        """Return what a cookie says, None when it is forged or over."""
         claim = self._read("cookie", cookie)
-        return None if claim is None else claim.principal
+        return None if claim is None else Session(claim.principal, claim.until_s)
 
     def _sign(self, kind: str, principal: str, lifetime_s: float) -> str:
         body = _text(msgspec.json.encode(_Claim(kind, principal, int(self._wall() + lifetime_s), self._nonce())))

@@ -136,11 +136,11 @@ class Route(tornado.web.RequestHandler):
     def identify(self, authorization: str, ticket: str) -> Principal:
         """Return who these credentials are, or raise `unauthorized`."""
         cookie = "" if authorization or ticket else self.get_cookie(self.cookie_name, "")
-        name = self.services.sessions.principal(cookie) if cookie else None
-        if name is not None and self.services.gate.keeps(name):
+        session = self.services.sessions.session(cookie) if cookie else None
+        if session is not None and self.services.gate.keeps(session.principal):
             headers = self.request.headers
             site = headers.get("Sec-Fetch-Site", "")
-            known = of_cookie(name, headers.get("Origin", ""), self.own_origin, site)
+            known = of_cookie(session, headers.get("Origin", ""), self.own_origin, site)
             if known is not None:
                 return known
         return self.services.gate.principal(authorization, ticket)

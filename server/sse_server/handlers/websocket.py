@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from tornado.iostream import IOStream, StreamClosedError
@@ -74,6 +75,7 @@ class SocketHandler(Route, WebSocketHandler):
         self._streams: dict[str, asyncio.Task[None]] = {}
         self._unused: asyncio.TimerHandle | None = None
         self._wire: IOStream | None = None
+        self._over: asyncio.TimerHandle | None = None
         self._proven = True
 
     def identify(self, authorization: str, ticket: str) -> Principal:
@@ -110,6 +112,10 @@ class SocketHandler(Route, WebSocketHandler):
         self.services.sockets.add(self)
         self.services.counters.sockets += 1
         self._watch_use()
+        if self.principal.until_s < inf:
+            # It lasts as long as what opened it: whoever comes again shows what holds now, or is refused.
+            left_s = max(0.0, self.principal.until_s - time.time())
+            self._over = asyncio.get_running_loop().call_later(left_s, self.leave)
 
     async def on_message(self, message: str | bytes) -> None:
         """Obey one frame; the next is read when this one is answered."""
@@ -313,3 +319,5 @@ class SocketHandler(Route, WebSocketHandler):
         for stream in self._streams.values():
             stream.cancel()
         self._watch_use()
+        if self._over is not None:
+            self._over.cancel()
