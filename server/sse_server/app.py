@@ -117,6 +117,7 @@ class Server:
         tokens = read_tokens(config) if token is None else [(OWNER, token)]
         self._tokens = tokens
         verifier = verifier_of(config) if token is None else None
+        gate = Gate(tokens, tickets, verifier.claim if verifier else None)
         counters = Counters()
         aliases = Aliases(secret)
         node = secrets.token_hex(4)
@@ -132,9 +133,9 @@ class Server:
                 max_runs=config.max_runs,
                 observer=Observer(counters, aliases, time.monotonic),
             ),
-            gate=Gate(tokens, tickets, verifier.claim if verifier else None),
+            gate=gate,
             tickets=tickets,
-            sessions=Sessions(secret, time.time, partial(secrets.token_hex, 16)),
+            sessions=Sessions(secret, time.time, partial(secrets.token_hex, 16), gate.fingerprint),
             quota=Quota(config.rate_limit, config.log),
             proxies=Proxies(config.trusted_proxy),
             counters=counters,

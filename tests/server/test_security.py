@@ -356,6 +356,36 @@ async def test_signing_out_takes_the_cookie_back(guarded):
     assert statuses == [204, 200, 204, 401]
 
 
+async def test_a_copied_cookie_is_signed_out_too(guarded):
+    page = {**guarded.cookie, **own(guarded)}
+    sessions = guarded.server.services.sessions
+    other = sessions.exchange(sessions.link("alice"))
+    for forged in ({}, {"Cookie": guarded.cookie["Cookie"][:-1]}):
+        assert (await guarded.client.delete(SESSION, headers={**own(guarded), **forged})).status_code == 204
+    assert (await guarded.client.get("/api/v1/clock", headers=page)).status_code == 200
+    assert (await guarded.client.delete(SESSION, headers=page)).status_code == 204
+    assert (await guarded.client.get("/api/v1/clock", headers=page)).status_code == 401
+    elsewhere = {"Cookie": f"sse_widget_{guarded.port}={other}", **own(guarded)}
+    assert (await guarded.client.get("/api/v1/clock", headers=elsewhere)).status_code == 200, "another browser of hers"
+
+
+async def test_a_changed_token_ends_its_links_and_cookies_alone(serve, tmp_path):
+    """Also where a secret file would let them outlive a restart."""
+    (tmp_path / "secret").write_bytes(b"s" * 32)
+    before, after = [
+        await serve(tokens=tokens, secret_file=str(tmp_path / "secret"))
+        for tokens in (TOKENS, TOKENS.replace("token-of-alice", "new-token-of-alice"))
+    ]
+    issued, held = before.server.services.sessions, after.server.services.sessions
+    statuses = {}
+    for name in ("alice", "bob"):
+        cookie = issued.exchange(issued.link(name))
+        page = {"Cookie": f"sse_widget_{after.port}={cookie}", **own(after)}
+        statuses[name] = (await after.client.get("/api/v1/clock", headers=page)).status_code
+        assert (held.exchange(issued.link(name)) is None) == (name == "alice")
+    assert statuses == {"alice": 401, "bob": 200}
+
+
 async def test_behind_tls_the_cookie_stays_on_tls(serve):
     served = await serve(tokens=TOKENS, trusted_proxy=("127.0.0.1",))
     link = served.server.services.sessions.link("alice")

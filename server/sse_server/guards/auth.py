@@ -85,6 +85,10 @@ class Gate:
         """
         return not self.guarded or any(name == known for known, _ in self._digests)
 
+    def fingerprint(self, name: str) -> bytes:
+        """Return what changes with the tokens of a principal."""
+        return b"".join(sorted(digest for known, digest in self._digests if known == name))
+
     def known(self, authorization: str, ticket: str) -> Principal | None:
         """Return whom a token or a ticket proves, None without one. Raises `unauthorized` for a ticket that is none."""
         scheme, _, value = authorization.partition(" ")

@@ -38,7 +38,8 @@ class SessionHandler(Route):
 
     @refusing
     async def delete(self) -> None:
-        """Forget the cookie."""
+        """Forget the cookie, and take it back: a copy of it opens nothing any more."""
+        self.services.sessions.sign_out(self.get_cookie(self.cookie_name, ""))
         self.clear_cookie(self.cookie_name, path="/", httponly=True, samesite="Strict")
         self._done()
 
