@@ -17,7 +17,7 @@ from rig.view import LIMIT_MS, ask_in_box
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 TOKEN = "correct-horse"
 DASHBOARD = "/admin/dashboard"
@@ -81,6 +81,29 @@ def test_without_the_token_there_is_a_form_and_no_figure(guarded: str, fresh_pag
     assert TOKEN not in fresh_page.url
     fresh_page.reload()
     expect(fresh_page.locator("#token")).to_be_visible()
+
+
+def test_a_cookie_that_may_only_read_is_asked_for_the_token(guarded: str, fresh_page: Page) -> None:
+    """Over plain http browsers send no Fetch Metadata, and the server answers 403 to the cookie by itself."""
+    api = fresh_page.context.request
+    link = api.post(f"{guarded}/api/v1/session/link", headers={"Authorization": f"Bearer {TOKEN}"}).json()["url"]
+    session = {"link": link.partition("#link=")[2]}
+    assert api.post(f"{guarded}/api/v1/session", data=session, headers={"Origin": guarded}).status == 204
+    statuses: list[int] = []
+
+    def without_metadata(route: Route) -> None:
+        headers = {name: value for name, value in route.request.headers.items() if not name.startswith("sec-fetch")}
+        answer = route.fetch(headers=headers)
+        statuses.append(answer.status)
+        route.fulfill(response=answer)
+
+    fresh_page.route("**/metrics", without_metadata)
+    fresh_page.goto(guarded + DASHBOARD)
+    expect(fresh_page.get_by_label("Token of the server")).to_be_focused()
+    assert statuses == [403]
+    sign_in(fresh_page)
+    expect(fresh_page.locator(".dash-body")).to_be_visible(timeout=LIMIT_MS)
+    fresh_page.unroute_all(behavior="wait")
 
 
 def test_a_question_moves_the_charts(guarded: str, fresh_page: Page) -> None:

@@ -55,7 +55,8 @@ async function look() {
   clearTimeout(timer);
   try {
     const response = await fetch(atRoot("metrics"), { headers: signIn.headers, cache: "no-store" });
-    if (response.status === 401) {
+    // 403: a cookie without Fetch Metadata, which browsers leave away over plain http, may only read.
+    if (response.status === 401 || response.status === 403) {
       signIn.show(true);
       say("locked");
       return;
