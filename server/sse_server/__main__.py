@@ -44,8 +44,9 @@ async def serve(config: Config, seat: Seat | None = None, secret: bytes | None =
     http.add_sockets(sockets)
     if seat is None:
         url = _announce(config, sockets[0], server.models.default)
-        if hint := server.page_hint(url):
-            print(hint, flush=True)  # noqa: T201 - for whoever started it; standard output is no log of this server
+        # Services write standard output down, and whoever reads that may not be meant to sign in.
+        if hint := server.page_hint(url, with_link=config.print_link or sys.stdout.isatty()):
+            print(hint, flush=True)  # noqa: T201 - for whoever started it
     else:
         os.write(seat.ready, b".")
     warming = asyncio.create_task(_warm_up(server))

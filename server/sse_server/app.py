@@ -167,10 +167,13 @@ class Server:
         stalls = Stalls(self.services.config.send_timeout_s, self.services.counters)
         return Application(rules, stalls, log_function=log_request)
 
-    def page_hint(self, url: str) -> str:
-        """Return how a browser opens the page at this URL: nothing where everyone may, else a link that works once."""
+    def page_hint(self, url: str, *, with_link: bool) -> str:
+        """Return how a browser opens the page at this URL, empty where everyone may.
+
+        `with_link` gives one that works once, where one principal alone has a token; otherwise it says how to get one.
+        """
         names = dict.fromkeys(name for name, _ in self._tokens)
-        if len(names) == 1:
+        if with_link and len(names) == 1:
             return f"page: {url}/#link={self.services.sessions.link(*names)} (works once, within an hour)"
         if self.services.gate.guarded:
             return f"page: POST {url}/api/v1/session/link with a token gives a link that works once"

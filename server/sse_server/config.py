@@ -80,6 +80,7 @@ class Config(msgspec.Struct, frozen=True):
     conversation_expire_s: float = 3600.0
     allow_faults: bool = False
     insecure: bool = False
+    print_link: bool = False
     exit_with_stdin: bool = False
 
     @property
@@ -141,6 +142,7 @@ _HELP = {
     "trusted_proxy": "address or network of a reverse proxy whose X-Forwarded-For and X-Forwarded-Proto are believed",
     "allow_faults": "spoil the streams of readers who ask for it by a fault plan, for tests of what they do then",
     "insecure": "allow a host other than loopback without a token",
+    "print_link": "print the link that signs a page in also where standard output is no terminal, and may be a log",
     "exit_with_stdin": "end when standard input is closed, so that the server ends with its parent",
 }
 

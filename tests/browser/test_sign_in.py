@@ -26,7 +26,7 @@ FLAGS = ("--model", "synthetic:tokens=20,rate=0,lang=en")
 def server(server_process, tmp_path: Path) -> ServerProcess:
     """A server with a token, as it is started by hand."""
     (tmp_path / "token").write_text("correct-horse\n", "utf-8")
-    return server_process(*FLAGS, "--token-file", str(tmp_path / "token"))
+    return server_process(*FLAGS, "--token-file", str(tmp_path / "token"), "--print-link")
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ def test_every_setting_has_its_flag_its_variable_and_its_key(tmp_path, field):
         "anthropic_url": "https://b",
         "allow_faults": True,
         "insecure": True,
+        "print_link": True,
         "exit_with_stdin": True,
     }
     raw = value.get(field, "7")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import subprocess
+import sys
 
 import httpx
 import pytest
 
-from rig.serving import CHAT, RUNS
+from rig.serving import CHAT, PATIENCE_S, RUNS
 from sse_server.guards.tickets import LIFETIME_S
 
 CLOCK = "/api/v1/clock"
@@ -311,6 +315,25 @@ async def test_stream_ids_cannot_be_guessed(serve):
     assert all(re.fullmatch("[0-9a-f]{32}", stream_id) for stream_id in ids)
     digits = "".join(ids)
     assert all(digits.count(digit) > 50 for digit in "0123456789abcdef")
+
+
+def test_only_a_terminal_or_who_asks_is_shown_the_link(server_process, token_file):
+    """Anything else that standard output goes to may be a log, as under systemd."""
+    flags = ("--model", "synthetic:rate=0", "--token-file", token_file)
+    said = server_process(*flags).process.stdout.readline()
+    assert "#link=" not in said
+    assert "/api/v1/session/link" in said
+    assert "#link=" in server_process(*flags, "--print-link").process.stdout.readline()
+    terminal, inner = os.openpty()
+    command = [sys.executable, "-m", "sse_server", "--port=0", *flags]
+    with subprocess.Popen(command, stdout=inner, stderr=subprocess.DEVNULL) as server:
+        shown = b""
+        while shown.count(b"\n") < 2 and select.select([terminal], [], [], PATIENCE_S)[0]:
+            shown += os.read(terminal, 4096)
+        server.terminate()
+    os.close(inner)
+    os.close(terminal)
+    assert b"#link=" in shown
 
 
 def test_a_server_process_with_a_token(server_process, token_file):
