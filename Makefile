@@ -46,6 +46,8 @@ accept: setup system .venv-aiperf/.ready ## long browser runs, chaos, kills
 	set -e; for file in tests/accept/test_*.py; do python -m pytest -s $$file; done
 
 bench: setup ## ratios side by side, printed
+	@# without nchan, one of them says that it is not measured
+	-@$(setup_dir)/system.sh libnginx-mod-nchan
 	$(call pytest,benchmarks,-s)
 
 system:

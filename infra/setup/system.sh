@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need besides Python packages: real servers, a real browser, fonts for Arabic and emoji.
 # Installs them by apt when it may; else names what is missing.
+# Arguments: further packages of Debian.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -9,8 +10,8 @@ for command in caddy chromium curl haproxy nginx prometheus redis-server; do
   command -v "$command" >/dev/null || missing+=("$command")
 done
 if command -v dpkg >/dev/null; then
-  for font in fonts-noto-core fonts-noto-color-emoji; do
-    dpkg -s "$font" >/dev/null 2>&1 || missing+=("$font")
+  for package in fonts-noto-core fonts-noto-color-emoji "$@"; do
+    dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
   done
 fi
 ((${#missing[@]})) || exit 0

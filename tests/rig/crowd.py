@@ -152,7 +152,8 @@ class _Reading:
         reader = socket.create_connection(("127.0.0.1", self._readers.port))
         number = reader.fileno()
         target = self._readers.target.replace("NUMBER", str(len(self._sockets)))
-        reader.sendall(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        fields = "Host: 127.0.0.1\r\nAccept: text/event-stream\r\nConnection: close\r\n"
+        reader.sendall(f"GET {target} HTTP/1.1\r\n{fields}\r\n".encode())
         reader.setblocking(False)
         self._sockets[number] = reader
         if len(self._sockets) % self._readers.sample == 1 % self._readers.sample:

@@ -63,14 +63,14 @@ def nginx(folder: Path, block: str, *, listen: str = "", scheme: str = "http", h
 
 
 @contextmanager
-def running(own: Path, lines: str) -> Iterator[None]:
+def running(own: Path, lines: str) -> Iterator[Program]:
     """Run nginx with this whole configuration, which keeps it in the foreground; `own` is its folder."""
     config = own / "nginx.conf"
     config.write_text(lines, "utf-8")
     process = Program([program(), "-p", str(own), "-c", str(config), "-e", "stderr"], own / "nginx.log")
     try:
         process.wait_for(r"start (worker process|event loop)|using the .* event method")
-        yield
+        yield process
     finally:
         process.end()
 
