@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
+import msgspec
 import pytest
 
 from rig import providers
@@ -63,6 +64,14 @@ async def test_what_anthropic_streams_is_read_with_its_usage():
         "stream": True,
         "temperature": 0.5,
     }
+
+
+async def test_stop_sequences_go_to_the_model_but_none_of_mere_white_space_which_the_api_refuses():
+    async with Upstream(said(OK, WHOLE)) as upstream:
+        await read(upstream.url, msgspec.structs.replace(REQUEST, stop=("END", "\n\n")))
+        assert upstream.body["stop_sequences"] == ["END"]
+        await read(upstream.url, msgspec.structs.replace(REQUEST, stop=("\n\n",)))
+        assert "stop_sequences" not in upstream.body
 
 
 @pytest.mark.parametrize(

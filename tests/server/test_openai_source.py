@@ -6,6 +6,7 @@ import asyncio
 import json
 from contextlib import aclosing
 
+import msgspec
 import pytest
 
 from rig import providers
@@ -153,6 +154,30 @@ async def test_a_name_that_the_server_does_not_know_is_changed_once_for_all(word
             assert there in upstream.body
         assert len(upstream.requests) == 3
         await source.close()
+
+
+async def test_stop_sequences_go_to_the_model_unless_it_takes_none():
+    request = msgspec.structs.replace(REQUEST, stop=("END", "\n\n"))
+    no = refusal("400 Bad Request", {"error": {"message": "Unsupported parameter: 'stop' is not supported."}})
+    answer = said(OK, chunk("a", "stop"))
+    async with Upstream(answer, no, answer) as upstream:
+        source = source_at(upstream.url)
+        assert [token.text async for token in source.tokens(request)] == ["a", ""]
+        assert upstream.body["stop"] == ["END", "\n\n"]
+        for _ in range(2):
+            assert [token.text async for token in source.tokens(request)] == ["a", ""]
+            assert "stop" not in upstream.body
+        assert len(upstream.requests) == 4
+        await source.close()
+
+
+async def test_an_error_that_speaks_of_a_stop_is_passed_on_once_the_answer_has_begun():
+    request = msgspec.structs.replace(REQUEST, stop=("END",))
+    broken = b'data: {"error": {"message": "the stop came too late"}}\n\n'
+    async with Upstream(said(OK, chunk("a"), broken)) as upstream:
+        with pytest.raises(ServerError, match="the stop came too late"):
+            await read(upstream.url, request)
+    assert len(upstream.requests) == 1
 
 
 async def test_an_answer_cut_in_any_byte_is_truncated():

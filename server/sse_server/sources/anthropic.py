@@ -85,6 +85,9 @@ class AnthropicSource:
             body["system"] = system
         if request.temperature is not None:
             body["temperature"] = request.temperature
+        # The API refuses those of mere white space; whoever reads the answer looks for them.
+        if stops := [stop for stop in request.stop if stop.strip()]:
+            body["stop_sequences"] = stops
         return msgspec.json.encode(body)
 
     async def close(self) -> None:

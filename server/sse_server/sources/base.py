@@ -18,8 +18,9 @@ class ChatMessage(msgspec.Struct, frozen=True):
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
-    """What a run asks of a model; None leaves a value to the model. The answer ends before the first text of `stop`.
+    """What a run asks of a model; None leaves a value to the model.
 
+    The answer ends before the first text of `stop`: the producer sees to it, whether or not the model is told.
     With `continues` the messages go on with the conversation; else they are the whole of it.
     """
 

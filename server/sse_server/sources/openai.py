@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +10,7 @@ import msgspec
 
 from sse_server.errors import ServerError
 from sse_server.sources.base import ChatRequest, Token, Usage
-from sse_server.sources.failure import Failure, FailureError, failure_in
+from sse_server.sources.failure import Failure, FailureError, PassingError, failure_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PATH = "chat/completions"
 _LIMIT, _NEWER_LIMIT, _ASK_USAGE = "max_tokens", "max_completion_tokens", "stream_options"
+_NAMES_STOP = re.compile(r"\bstop\b")
 
 
 class _Part(msgspec.Struct):
@@ -52,7 +54,8 @@ class OpenAISource:
     """Streams answers of one model. `options` go into the body of every request.
 
     The usage is asked for, the length bounded, by names that some servers do not know; who refuses one for its name is
-    asked by the other. Leaving the generator closes the request, which stops the model on every server that notices.
+    asked by the other, and who takes no stop sequences without them. Leaving the generator closes the request, which
+    stops the model on every server that notices.
     """
 
     def __init__(self, upstream: Upstream, model: str, *, options: Mapping[str, object] | None = None) -> None:
@@ -61,27 +64,31 @@ class OpenAISource:
         self._options = dict(options or {})
         self._limit = _LIMIT
         self._asks_usage = True
+        self._takes_stop = True
 
     async def tokens(self, request: ChatRequest) -> AsyncGenerator[Token, None]:
         """Yield one token a content delta; raises ServerError when the upstream fails or breaks off."""
+        begun = False
         while True:
             try:
                 async with aclosing(self.upstream.tokens(PATH, self._body(request), _Reading)) as tokens:
                     async for token in tokens:
+                        begun = True
                         yield token
             except ServerError as error:
-                # Nothing was yielded: such a refusal comes before the answer begins.
-                if not self._adapts(error.message):
+                if begun or isinstance(error, PassingError) or not self._adapts(request, error.message):
                     raise
             else:
                 return
 
-    def _adapts(self, said: str) -> bool:
+    def _adapts(self, request: ChatRequest, said: str) -> bool:
         """Whether the refusal is one of a name that can be left out or changed; it then is, from now on."""
         if self._asks_usage and _ASK_USAGE in said:
             self._asks_usage = False
         elif self._limit == _LIMIT and _NEWER_LIMIT in said:
             self._limit = _NEWER_LIMIT
+        elif self._takes_stop and request.stop and _NAMES_STOP.search(said):
+            self._takes_stop = False
         else:
             return False
         return True
@@ -89,6 +96,8 @@ class OpenAISource:
     def _body(self, request: ChatRequest) -> bytes:
         options = {self._limit: request.max_tokens, "temperature": request.temperature, "seed": request.seed}
         chosen = self._options | {name: value for name, value in options.items() if value is not None}
+        if request.stop and self._takes_stop:
+            chosen["stop"] = request.stop
         if self._asks_usage:
             chosen[_ASK_USAGE] = {"include_usage": True}
         return msgspec.json.encode({"model": self._model, "messages": request.messages, "stream": True, **chosen})
