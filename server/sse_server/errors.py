@@ -199,8 +199,9 @@ MESSAGES: dict[str, Words] = {
         "لا يقبل مزوّد النموذج مزيدًا من أسئلة هذا الخادم الآن. أعد المحاولة {after}.",
     ),
     "broken_source": Words(
-        'The models of "{name}" cannot be used: {detail}. Correct or remove the package that provides them.',
-        'نماذج "{name}" غير قابلة للاستعمال: {detail}. صحّح الحزمة التي تقدّمها أو احذفها.',
+        'The models of "{name}" cannot be used. The server\'s log says why; whoever runs the server corrects or '
+        "removes the package that provides them.",
+        'نماذج "{name}" غير قابلة للاستعمال. السبب في سجل الخادم؛ على مشغّل الخادم تصحيح الحزمة التي تقدّمها أو حذفها.',
     ),
     "push_gap": Words(
         "The batch has number {got}, but {expected} is expected next. Send the batches in order, from {expected} on.",

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sse_server.sources.base import TokenSource
 
 GROUP = "sse_server.sources"
-_SHOWN = 200
 logger = logging.getLogger(__name__)
 
 
@@ -68,11 +67,13 @@ def _made(point: EntryPoint) -> TokenSource:
         factory: Callable[[], TokenSource] = point.load()
         source = factory()
     except Exception as error:
-        # Whatever a foreign package raises is told, and concerns no other model.
+        # Whatever a foreign package raises concerns no other model, and its words may hold a path or a key.
         logger.warning("the source %r (%s) is broken", point.name, point.value, exc_info=True)
-        detail = f"{type(error).__name__}: {error}"[:_SHOWN]
-        raise ServerError("broken_source", name=point.name, detail=detail) from error
+        raise ServerError("broken_source", name=point.name) from error
     if not (callable(getattr(source, "tokens", None)) and callable(getattr(source, "close", None))):
-        detail = f"{point.value} returned {type(source).__name__}, which has no tokens() and close()"
-        raise ServerError("broken_source", name=point.name, detail=detail[:_SHOWN])
+        kind = type(source).__name__
+        logger.warning(
+            "the source %r is broken: %s returned %s, which has no tokens() and close()", point.name, point.value, kind
+        )
+        raise ServerError("broken_source", name=point.name)
     return source
