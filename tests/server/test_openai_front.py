@@ -18,6 +18,7 @@ from langchain_core.prompts import ChatPromptTemplate
 import sse_widget as sw
 from rig.serving import CHAT, PATIENCE_S, RUNS, text_of
 from sse_server.errors import ServerError
+from sse_server.sources.failure import rate_limited
 from sse_widget.load.target import Target
 from sse_widget.protocol.sse import Parser
 
@@ -258,6 +259,16 @@ async def test_a_failure_of_an_answer_in_one_piece_has_its_status(serve, gated):
             with pytest.raises(openai.InternalServerError) as failed:
                 await client.chat.completions.create(model="slow", messages=ASK)
             assert (failed.value.status_code, failed.value.code) == (status, code)
+
+
+async def test_a_provider_that_takes_no_more_questions_says_when_to_come_again(serve, gated):
+    source = gated()
+    served = await serve(sources={"slow": source})
+    for after_s, header in ((30, "30"), (None, None)):
+        source.fail(rate_limited(after_s))
+        answer = await served.client.post(COMPLETIONS, json={"model": "slow", "messages": ASK})
+        assert (answer.status_code, answer.headers.get("retry-after")) == (429, header)
+        assert answer.json()["error"]["type"] == "rate_limit_error"
 
 
 async def test_a_full_server_says_when_to_come_again(serve, gated):

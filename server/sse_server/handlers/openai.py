@@ -120,6 +120,8 @@ class CompletionsHandler(OpenAIRoute):
         error = self._completion.error
         if error is not None:
             self.set_status(status_of(error))
+            if error.retry_after_s is not None:
+                self.set_header("Retry-After", str(error.retry_after_s))
             self._problem(status_of(error), error.message, error.code, {})
             return
         self.set_header("Content-Type", JSON)
