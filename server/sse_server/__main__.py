@@ -65,12 +65,25 @@ def serve_with_workers(config: Config) -> int:
     read_tokens(config)  # what is wrong is said once, before there are workers
     default = model_of(config)
     sockets = bind(config.workers, config.port, config.host, BACKLOG)
+    _warn_of_copies(config.workers, default)
     workers = Workers(config.workers, sockets, lambda seat: _run(config, seat, secret))
 
     def announce() -> None:
         _announce(config, sockets[0][0], default)
 
     return workers.run(announce, _lifeline(config, None))
+
+
+def _warn_of_copies(count: int, model: str) -> None:
+    """Tell what a model on this machine costs with several workers; the figure was measured with the bundled one."""
+    if model == "local" or model.endswith(".gguf"):
+        logger.warning(
+            "each of the %d workers runs %s by itself: they share its file in memory, but each needs memory for what "
+            "it reads and says (220 MB for the bundled model), and all compute on the same cores. For one model for "
+            "all, run a model server such as llama-server, and give --openai-url and --model openai:NAME",
+            count,
+            model,
+        )
 
 
 def _lifeline(config: Config, seat: Seat | None) -> int | None:

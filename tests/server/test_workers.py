@@ -45,6 +45,14 @@ def test_what_one_worker_refuses_ends_the_server_at_once(tmp_path):
     assert "listens on" not in ended.stdout
 
 
+@pytest.mark.parametrize(("model", "warned"), [("a-model.gguf", True), (SLOW, False)])
+def test_workers_that_each_load_the_model_say_so(tmp_path, server_process, model, warned):
+    server = server_process("--model", model, "--workers", "2", "--log", f"sqlite:{tmp_path / 'log'}")
+    said = server.log_file.read_text("utf-8")
+    assert said.count("each of the 2 workers runs a-model.gguf by itself") == warned
+    assert ("--openai-url" in said) == warned
+
+
 def ask(server, method, path, **options):
     """Ask over a connection of its own, which any worker may get."""
     with httpx.Client(base_url=server.url, trust_env=False, timeout=PATIENCE_S) as client:
