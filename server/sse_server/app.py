@@ -131,6 +131,8 @@ class Server:
                 spans,
                 unread_limit_s=config.unread_limit_s,
                 max_runs=config.max_runs,
+                # Where there are several principals, none of them keeps the others out.
+                max_owner_runs=(config.max_runs + 1) // 2 if gate.shared else config.max_runs,
                 observer=Observer(counters, aliases, time.monotonic),
             ),
             gate=gate,

@@ -118,7 +118,7 @@ _HELP = {
     "cassettes": "folder of .ssecast recordings, or one of them, beside those that come with the package",
     "heartbeat_s": "seconds without a write until a ping is sent",
     "max_question_length": "longest question, in characters",
-    "max_runs": "most runs at once",
+    "max_runs": "most runs at once; of one principal half of them, where there are several",
     "max_connections": "most streams that are sent at once",
     "max_streams": "most streams that one principal reads at once",
     "unread_limit_s": "seconds after which a run that nobody reads is ended",

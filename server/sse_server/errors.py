@@ -172,6 +172,12 @@ MESSAGES: dict[str, Words] = {
         "تقرأ الآن {limit} من مسارات البث معًا، وهذا أقصى ما يُسمح به لواحد. أغلق أحدها أو أعد المحاولة بعد ثوانٍ. "
         "(‎--max-streams‎)",
     ),
+    "too_many_runs": Words(
+        "You have {limit} answers under way already, the most that one may where several share the server. Stop one of "
+        "them, or try again in a few seconds. (--max-runs)",
+        "لديك {limit} من الإجابات الجارية، وهذا أقصى ما يُسمح به لواحد حين يتقاسم الخادمَ أكثر من واحد. أوقف إحداها أو "
+        "أعد المحاولة بعد ثوانٍ. (‎--max-runs‎)",
+    ),
     "upstream_error": Words(
         "The model failed: {detail}. Ask again; if it happens again, look at the server's log.",
         "تعذّر على النموذج الإجابة: {detail}. أعد السؤال، وإن تكرر الخطأ فراجع سجل الخادم.",
@@ -285,6 +291,7 @@ CODES = {
     "too_many_streams": "overloaded",
     "too_many_connections": "overloaded",
     "too_many_readings": "rate_limited",
+    "too_many_runs": "rate_limited",
     "no_route": "not_found",
     "push_gap": "invalid_request",
     "not_pushed": "invalid_request",

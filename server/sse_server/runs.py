@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import contextmanager, suppress
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ class Runs:
     """Starts and keeps runs. `source_of` gives the source of a question, or raises ServerError for unknown models.
 
     `started` counts the questions that went to a model. A run that nobody reads for `unread_limit_s` is ended; at most
-    `max_runs` go on at once. `spans` are forgotten with their streams.
+    `max_runs` go on at once, and `max_owner_runs` of one principal. `spans` are forgotten with their streams.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -56,6 +57,7 @@ class Runs:
         *,
         unread_limit_s: float,
         max_runs: int,
+        max_owner_runs: int,
         observer: Observer,
     ) -> None:
         self._log = log
@@ -63,6 +65,8 @@ class Runs:
         self._spans = spans
         self._unread_limit_s = unread_limit_s
         self._max_runs = max_runs
+        self._max_owner_runs = max_owner_runs
+        self._owners: Counter[str] = Counter()
         self._observer = observer
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._pushed: dict[str, PushSource] = {}
@@ -119,9 +123,9 @@ class Runs:
         if not created:
             return stream_id, False
         try:
-            self._check_room()
+            self._check_room(meta.owner)
             await admit()
-            self._check_room()  # again: others may have started meanwhile
+            self._check_room(meta.owner)  # again: others may have started meanwhile
         except BaseException:
             with suppress(LogUnavailableError):
                 await self._log.delete(stream_id)
@@ -130,20 +134,26 @@ class Runs:
         watch = self._observer.run(stream_id, order.request.model, meta.owner, pushed=isinstance(source, PushSource))
         producer = self._producers[stream_id] = Producer(stream_id, order, source, self._log, watch)
         task = self._tasks[stream_id] = asyncio.create_task(producer.run())
-        task.add_done_callback(lambda _: self._forget(stream_id))
+        self._owners[meta.owner] += 1
+        task.add_done_callback(lambda _: self._forget(stream_id, meta.owner))
         return stream_id, True
 
-    def _forget(self, stream_id: str) -> None:
+    def _forget(self, stream_id: str, owner: str) -> None:
+        self._owners[owner] -= 1
+        if not self._owners[owner]:
+            del self._owners[owner]
         self._tasks.pop(stream_id, None)
         self._pushed.pop(stream_id, None)
         self._producers.pop(stream_id, None)
 
-    def _check_room(self) -> None:
-        """Refuse a new run while the server ends or has enough of them; those that run stay open to readers."""
+    def _check_room(self, owner: str) -> None:
+        """Refuse a new run while the server ends, or it or its owner has enough; those that run stay readable."""
         if self._closing:
             raise ServerError("shutdown", retry_after_s=RETRY_AFTER_S)
         if len(self._tasks) >= self._max_runs:
             raise ServerError("overloaded", retry_after_s=RETRY_AFTER_S, count=len(self._tasks))
+        if self._owners.get(owner, 0) >= self._max_owner_runs:
+            raise ServerError("too_many_runs", retry_after_s=RETRY_AFTER_S, limit=self._max_owner_runs)
 
     async def info(self, stream_id: str, owner: str | None) -> StreamInfo:
         """Return the state of a stream; another owner's is as unknown as one that never was."""

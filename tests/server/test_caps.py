@@ -55,6 +55,38 @@ async def test_the_front_for_openais_clients_has_the_same_caps(serve, gated, str
     await served.until_idle()
 
 
+async def test_one_principal_leaves_room_for_others(serve, gated, error_of):
+    source = gated()
+    tokens = "alice token-of-alice\nbob token-of-bob"
+    served = await serve(sources={"gated": source}, rate_limit="off", tokens=tokens, max_runs=3)
+    alice, bob = (
+        {"Authorization": f"Bearer token-of-{name}", "Accept": "application/json"} for name in ("alice", "bob")
+    )
+
+    async def ask(headers):
+        return await served.client.post(CHAT, json={"q": "hi", "model": "gated"}, headers=headers)
+
+    runs = [(await ask(alice)).json()["stream_id"] for _ in range(2)]
+    refused = await ask(alice)
+    assert error_of(refused)[:2] == (429, "rate_limited")
+    assert refused.headers["retry-after"] == "5"
+    assert " 2 " in error_of(refused)[2]
+    assert (await ask(bob)).status_code == 201
+    assert error_of(await ask(bob))[:2] == (503, "overloaded")
+    await served.client.delete(RUNS + runs[0], headers=alice)
+    await served.until_ended(runs[0])
+    await served.until(lambda: served.server.services.runs.running == 2)
+    assert (await ask(alice)).status_code == 201
+
+
+async def test_one_principal_alone_has_all_there_is(serve, gated):
+    served = await serve(sources={"gated": gated()}, rate_limit="off", tokens="secret", max_runs=2)
+    headers = {"Authorization": "Bearer secret", "Accept": "application/json"}
+    for _ in range(2):
+        asked = await served.client.post(CHAT, json={"q": "hi", "model": "gated"}, headers=headers)
+        assert asked.status_code == 201
+
+
 async def test_sockets_have_a_cap(serve):
     served = await serve(max_connections=1)
     talk = await Talk.open(served.url + SOCKET)

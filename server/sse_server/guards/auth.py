@@ -78,6 +78,11 @@ class Gate:
         """Whether requests must prove who they come from."""
         return bool(self._digests) or self._jwt is not None
 
+    @property
+    def shared(self) -> bool:
+        """Whether several principals may ask."""
+        return len({name for name, _ in self._digests}) > 1 or self._jwt is not None
+
     def keeps(self, name: str) -> bool:
         """Whether a page may be signed in as this principal: one with a token here, which is taken back by its removal.
 
