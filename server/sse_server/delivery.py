@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 
 from sse_server.errors import ServerError
+from sse_server.log.base import PromptLog
+from sse_server.tap import Tap
 from sse_widget.protocol.events import PING_DATA, TEXT, Delta, Hello, dump, event_id
 from sse_widget.protocol.sse import Event, encode
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from sse_server.tracing import Tracing
 
 Write: TypeAlias = "Callable[[bytes], Awaitable[None] | None]"
+Coming = TypeVar("Coming")
 PING = encode(Event("ping", msgspec.json.encode(PING_DATA).decode()))
 RETRY_MS = 300
 """Floor of the client's reconnect delay; its own jitter comes on top."""
@@ -56,7 +59,8 @@ class Delivery:
     It speaks server-sent events; a WebSocket's `write` takes them apart again, which costs it 2 µs an event. `write`
     sends bytes and returns None when the operating system has taken them, else what to wait for: when that takes longer
     than `send_timeout_s` the reader is given up by TimeoutError and comes back by its last event id. Only one batch is
-    ever on its way to a reader, whatever the reader does. `tracing` is for one who wants stamps.
+    ever on its way to a reader, whatever the reader does. `tracing` is for one who wants stamps. With `in_place`, where
+    the log never waits, `write` is called in the midst of an append; what it returns must be a future then.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -68,6 +72,7 @@ class Delivery:
         heartbeat_s: float,
         send_timeout_s: float,
         tracing: Tracing | None = None,
+        in_place: bool = False,
     ) -> None:
         self._log = log
         self._write = write
@@ -75,6 +80,7 @@ class Delivery:
         self._heartbeat_s = heartbeat_s
         self._send_timeout_s = send_timeout_s
         self._tracing = tracing
+        self._prompt = log if in_place and tracing is None and isinstance(log, PromptLog) else None
         self._retry_ms: int | None = None
         self._waiting: asyncio.Task[object] | None = None
 
@@ -90,14 +96,17 @@ class Delivery:
         rest = self._write(data)
         del data  # what waits for a slow reader waits once, in the socket's own buffer
         if rest is not None:
-            try:
-                async with asyncio.timeout(self._send_timeout_s):
-                    await rest
-            except TimeoutError:
-                self._counters.slow_readers += 1
-                raise
+            await self._in_time(rest)
         self._counters.writes += 1
         self._counters.bytes_written += size
+
+    async def _in_time(self, rest: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(self._send_timeout_s):
+                await rest
+        except TimeoutError:
+            self._counters.slow_readers += 1
+            raise
 
     async def follow(self, info: StreamInfo, visit: Visit, node: str) -> None:
         """Greet, then deliver from the visit's place; what is partly gone ends after the greeting that says so."""
@@ -123,9 +132,14 @@ class Delivery:
         """Deliver until the stream has ended, or once, or until told to leave."""
         stream_id, after = reading.stream_id, reading.after
         clock = asyncio.get_running_loop().time
+        prompt = None if reading.once else self._prompt
         while True:
-            due_s = clock() + self._heartbeat_s
-            batch = await self._next(stream_id, after)
+            wait_s = self._heartbeat_s
+            due_s = clock() + wait_s
+            if prompt is not None and self._retry_ms is None:
+                after, due_s = await self._carry(prompt, stream_id, after)
+                wait_s = 0.0
+            batch = await self._next(stream_id, after, wait_s)
             ended, last = batch.ended, batch.last
             if batch.frames:
                 tracing = self._tracing
@@ -144,19 +158,38 @@ class Delivery:
             if ended or reading.once:
                 return
 
-    async def _next(self, stream_id: str, after: int) -> Batch:
+    async def _carry(self, log: PromptLog, stream_id: str, after: int) -> tuple[int, float]:
+        """Have events written where they are appended, until silence or until the log has to be read.
+
+        Returns the last event that was written and when a ping is due.
+        """
+        tap = Tap(log, stream_id, after, self._write, self._counters)
+        while self._retry_ms is None:
+            rest = await self._unless_leaving(tap.run(self._heartbeat_s))
+            if rest is None:
+                break
+            await self._in_time(rest)
+        return tap.after, tap.quiet_s + self._heartbeat_s
+
+    async def _next(self, stream_id: str, after: int, wait_s: float) -> Batch:
         """Wait for the next batch; whoever was told to leave takes what there is."""
+        batch = None
         if self._retry_ms is None:
-            self._waiting = task = asyncio.current_task()
-            try:
-                return await self._log.read(stream_id, after, self._heartbeat_s)
-            except asyncio.CancelledError:
-                if task is None or not self._told_to_leave():
-                    raise
-                task.uncancel()
-            finally:
-                self._waiting = None
-        return await self._log.read(stream_id, after, 0)
+            batch = await self._unless_leaving(self._log.read(stream_id, after, wait_s))
+        return await self._log.read(stream_id, after, 0) if batch is None else batch
+
+    async def _unless_leaving(self, coming: Awaitable[Coming]) -> Coming | None:
+        """Await it; None when told to leave meanwhile."""
+        self._waiting = task = asyncio.current_task()
+        try:
+            return await coming
+        except asyncio.CancelledError:
+            if task is None or not self._told_to_leave():
+                raise
+            task.uncancel()
+        finally:
+            self._waiting = None
+        return None
 
     def _told_to_leave(self) -> bool:
         return self._retry_ms is not None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING
 
-from sse_server.log.base import EventLog, LogUnavailableError, Origin
+from sse_server.log.base import EventLog, LogUnavailableError, Origin, PromptLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,6 +17,17 @@ RETRY_S = 0.25
 """How soon an append is tried again while the log cannot be reached."""
 FULL = 64
 """So many events may wait; whoever makes them faster waits for the log."""
+
+
+GATHER_S = 0.001
+"""Events that come closer than this share an append, and with it a write to each reader, in the next turn."""
+
+
+def outbox_of(stream_id: str, log: EventLog, on_failure: Callable[[BaseException], None]) -> Outbox | PromptOutbox:
+    """Return the way to this log for one stream's events."""
+    if isinstance(log, PromptLog):
+        return PromptOutbox(stream_id, log, on_failure)
+    return Outbox(stream_id, log, on_failure)
 
 
 class Outbox:
@@ -101,3 +113,60 @@ class Outbox:
             except Exception as error:  # noqa: BLE001 - the run ends with it, and says so
                 self._on_failure(error)
                 return  # what follows a hole is worth nothing
+
+
+class PromptOutbox:
+    """Appends one stream's events to a log that never waits: each in place, those that follow at once together."""
+
+    def __init__(self, stream_id: str, log: PromptLog, on_failure: Callable[[BaseException], None]) -> None:
+        self._stream_id = stream_id
+        self._log = log
+        self._on_failure = on_failure
+        self._loop = asyncio.get_running_loop()
+        self._events: list[Event] = []
+        self._origins: list[Origin | None] = []
+        self._gathering: asyncio.Handle | None = None
+        self._appended_s = -inf
+        self._failed = False
+
+    @property
+    def full(self) -> bool:
+        """Whether to call `room` before more is put."""
+        return len(self._events) >= FULL
+
+    def put(self, event: Event, origin: Origin | None = None) -> None:
+        """Take an event; it is in the log at once, unless another was just before."""
+        self._events.append(event)
+        self._origins.append(origin)
+        if self._gathering is None:
+            if self._loop.time() < self._appended_s + GATHER_S:
+                self._gathering = self._loop.call_soon(self._flush)
+            else:
+                self._flush()
+
+    async def room(self) -> None:
+        """Let others have their turn; what is here is appended in it."""
+        await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Append what is here; nothing may be put after this."""
+        self._flush()
+
+    async def append(self, events: Sequence[Event], origins: Sequence[Origin | None]) -> None:
+        """Append past what is here, raising what the log raises."""
+        self._log.append_now(self._stream_id, events, origins)
+
+    def _flush(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        events, self._events = self._events, []
+        origins, self._origins = self._origins, []
+        if not events or self._failed:
+            return  # what follows a hole is worth nothing
+        try:
+            self._log.append_now(self._stream_id, events, origins)
+        except Exception as error:  # noqa: BLE001 - the run ends with it, and says so
+            self._failed = True
+            self._on_failure(error)
+        self._appended_s = self._loop.time()

@@ -22,7 +22,7 @@ from sse_server.log.base import (
     UnknownStreamError,
 )
 from sse_server.observer import Unwatched
-from sse_server.outbox import Outbox
+from sse_server.outbox import outbox_of
 from sse_server.sources.base import ChatRequest, Usage
 from sse_server.sources.stops import until_stop
 from sse_widget.pacing.chunker import Chunk, Chunker, Knobs
@@ -84,7 +84,7 @@ class Producer:
     async def run(self) -> None:
         """Produce until the answer ends, is stopped, or fails; the log then holds the terminal event."""
         began = self._clock()
-        self._outbox = Outbox(self._stream_id, self._log, self._fail)
+        self._outbox = outbox_of(self._stream_id, self._log, self._fail)
         self._generation = asyncio.create_task(self._generate())
         orders = asyncio.create_task(self._obey())
         cancelled = False

@@ -20,6 +20,8 @@ from sse_widget.protocol.sse import Event
 class SlowLog(MemoryLog):
     """Takes nothing before it is opened."""
 
+    listen = None
+
     def __init__(self):
         super().__init__(time.monotonic)
         self.asked, self.opened = asyncio.Event(), asyncio.Event()
@@ -33,6 +35,7 @@ class SlowLog(MemoryLog):
 class FullLog(MemoryLog):
     """Takes an answer's beginning and its first delta, and refuses the next one, once; a producer gives up at once."""
 
+    listen = None
     lease_s = 0.0
 
     def __init__(self):

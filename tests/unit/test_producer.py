@@ -342,10 +342,10 @@ def test_a_cancelled_producer_still_writes_the_end(virtual):
 class Failing(MemoryLog):
     """A memory log whose disk is full for one delta."""
 
-    async def append(self, stream_id, events, origins=()):
+    def append_now(self, stream_id, events, origins=()):
         if any("lost" in event.data for event in events if event.event == "delta"):
             raise OSError("no space left")
-        return await super().append(stream_id, events, origins)
+        return super().append_now(stream_id, events, origins)
 
 
 @pytest.mark.parametrize("knobs", [FLAT, Knobs(chunk_tokens=9, chunk_ms=100)], ids=["by token", "by deadline"])

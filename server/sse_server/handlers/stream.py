@@ -153,6 +153,7 @@ class StreamRoute(Route):
             heartbeat_s=connection.heartbeat_s or services.config.heartbeat_s,
             send_timeout_s=services.config.send_timeout_s,
             tracing=Tracing(services.log, stamps=connection.trace == "all") if connection.trace else None,
+            in_place=line is None and polled is None,
         )
         following = delivery.follow(info, visit, services.node)
         services.deliveries.add(delivery)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from sse_widget.protocol.sse import Event
     from sse_widget.protocol.trace import Trace
@@ -183,3 +183,23 @@ class EventLog(Protocol):
 
     async def close(self) -> None:
         """End what the log has under way; leases that are held run out by themselves."""
+
+
+@runtime_checkable
+class PromptLog(Protocol):
+    """What a log that never waits can do beside the rest: an event is with its listeners before its append returns.
+
+    A task for the append and one for each reader would cost an event two turns of the loop, more than all else of it.
+    """
+
+    def append_now(self, stream_id: str, events: Sequence[Event], origins: Sequence[Origin | None] = ()) -> int:
+        """See EventLog.append."""
+
+    def read_now(self, stream_id: str, after: int) -> Batch:
+        """See EventLog.read; without a wait."""
+
+    def listen(self, stream_id: str, news: Callable[[], None]) -> Callable[[], None]:
+        """Have `news` called by whatever changes the stream, until what this returns is called.
+
+        A listener counts as a reader. `news` must not raise, and ends no listening itself.
+        """

@@ -52,6 +52,7 @@ class _Stream:
         self.readers = 0
         self.read_at = now
         self.waiters = Waiters()
+        self.listeners: set[Callable[[], None]] = set()
         self.commands: asyncio.Queue[Command] = asyncio.Queue()
 
     @property
@@ -78,6 +79,12 @@ class _Stream:
             self.text_size += getsizeof(text)
             if self.text_size > MAX_TEXT_BYTES:
                 self.drop_text()
+
+    def changed(self) -> None:
+        """Let all who read look again."""
+        self.waiters.wake()
+        for news in self.listeners:
+            news()
 
     def drop_text(self) -> None:
         """Keep no text so far from now on: a part of it would be a wrong one."""
@@ -151,6 +158,10 @@ class MemoryLog:
 
     async def append(self, stream_id: str, events: Sequence[Event], origins: Sequence[Origin | None] = ()) -> int:
         """See EventLog.append."""
+        return self.append_now(stream_id, events, origins)
+
+    def append_now(self, stream_id: str, events: Sequence[Event], origins: Sequence[Origin | None] = ()) -> int:
+        """See PromptLog.append_now."""
         stream = self._get(stream_id)
         append_ns = int(self._clock() * 1e9)
         size = stream.whole_size
@@ -162,7 +173,7 @@ class MemoryLog:
                 stream.ended_at = self._finished[stream_id] = self._clock()
         last = stream.last
         self._size += stream.whole_size - size
-        stream.waiters.wake()
+        stream.changed()
         if self._size > self._max_bytes:
             self._make_room()
         return last
@@ -175,13 +186,35 @@ class MemoryLog:
             if stream.last <= after and stream.ended_at is None and wait_s > 0:
                 await stream.waiters.wait_with(self._patience(wait_s))
         finally:
-            stream.readers -= 1
-            stream.read_at = self._clock()
-        if self._streams.get(stream_id) is not stream or after + 1 < stream.first:
+            self._left(stream)
+        if self._streams.get(stream_id) is not stream:
+            raise TrimmedStreamError(stream_id)
+        return self.read_now(stream_id, after)
+
+    def read_now(self, stream_id: str, after: int) -> Batch:
+        """See PromptLog.read_now."""
+        stream = self._get(stream_id)
+        if after + 1 < stream.first:
             raise TrimmedStreamError(stream_id)
         frames = stream.after(after)
         last = after + len(frames)
         return Batch(frames, after + 1, last, stream.ended_at is not None and last >= stream.last)
+
+    def listen(self, stream_id: str, news: Callable[[], None]) -> Callable[[], None]:
+        """See PromptLog.listen."""
+        stream = self._get(stream_id)
+        stream.readers += 1
+        stream.listeners.add(news)
+
+        def end() -> None:
+            stream.listeners.discard(news)
+            self._left(stream)
+
+        return end
+
+    def _left(self, stream: _Stream) -> None:
+        stream.readers -= 1
+        stream.read_at = self._clock()
 
     def _patience(self, wait_s: float) -> Patience:
         patience = self._waits.get(wait_s)
@@ -241,7 +274,7 @@ class MemoryLog:
         del self._streams[stream.stream_id]
         self._finished.pop(stream.stream_id, None)
         self._size -= stream.whole_size
-        stream.waiters.wake()
+        stream.changed()
 
     def _make_room(self) -> None:
         """Keep to the bytes: finished streams go, the first that ended first; then the oldest events of the others."""

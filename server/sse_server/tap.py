@@ -1,0 +1,109 @@
+"""What a log that never waits appends, written to one reader in the same call."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sse_server.log.bounds import BATCH_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sse_server.counters import Counters
+    from sse_server.log.base import PromptLog
+
+
+class Tap:
+    """Carries one stream to one reader for as long as there is nothing to wait for but the next event.
+
+    `write` returns a future when the operating system has not taken all. `after` is the last event that was written,
+    `quiet_s` when that was, on the loop's clock.
+    """
+
+    __slots__ = (
+        "_counters",
+        "_log",
+        "_loop",
+        "_rest",
+        "_silence_s",
+        "_stream_id",
+        "_timer",
+        "_turn",
+        "_write",
+        "after",
+        "quiet_s",
+    )
+
+    def __init__(
+        self,
+        log: PromptLog,
+        stream_id: str,
+        after: int,
+        write: Callable[[bytes], Awaitable[None] | None],
+        counters: Counters,
+    ) -> None:
+        self.after = after
+        self.quiet_s = 0.0
+        self._log = log
+        self._stream_id = stream_id
+        self._write = write
+        self._counters = counters
+        self._loop = asyncio.get_running_loop()
+        self._rest: Awaitable[None] | None = None
+
+    async def run(self, silence_s: float) -> Awaitable[None] | None:
+        """Return what to wait for, as soon as a write leaves something to wait for.
+
+        None when nothing was written for `silence_s`, or when the log has to be read: the stream has ended or has
+        gone, or this reader is far behind. Raises what `write` raises.
+        """
+        self.quiet_s = self._loop.time()
+        self._silence_s = silence_s
+        self._turn: asyncio.Future[None] = self._loop.create_future()
+        end = self._log.listen(self._stream_id, self._look)
+        self._timer = self._loop.call_later(silence_s, self._ring)
+        try:
+            self._look()
+            await self._turn
+        except asyncio.CancelledError:
+            if isinstance(self._rest, asyncio.Future):
+                self._rest.cancel()  # nobody will hear how it ends
+            raise
+        finally:
+            self._timer.cancel()
+            end()
+        rest, self._rest = self._rest, None
+        return rest
+
+    def _look(self) -> None:
+        """Write what is new. Called in the midst of an append, which no reader's failure may break."""
+        if self._turn.done():
+            return
+        try:
+            batch = self._log.read_now(self._stream_id, self.after)
+            data = b"".join(batch.frames)
+            rest = self._write(data) if data else None
+        except Exception as error:  # noqa: BLE001 - raised in the reader's own task
+            self._turn.set_exception(error)
+            return
+        if data:
+            counters = self._counters
+            counters.writes += 1
+            counters.bytes_written += len(data)
+            counters.events += batch.last - self.after
+            self.after = batch.last
+            self.quiet_s = self._loop.time()
+        if rest is not None or batch.ended or len(data) >= BATCH_BYTES:
+            self._rest = rest
+            self._turn.set_result(None)
+
+    def _ring(self) -> None:
+        """End the silence, or wait for the end of the one that began with the last write."""
+        due_s = self.quiet_s + self._silence_s
+        if self._turn.done():
+            return
+        if self._loop.time() >= due_s:
+            self._turn.set_result(None)
+        else:
+            self._timer = self._loop.call_at(due_s, self._ring)
