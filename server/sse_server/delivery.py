@@ -63,6 +63,18 @@ class Delivery:
     the log never waits, `write` is called in the midst of an append; what it returns must be a future then.
     """
 
+    __slots__ = (
+        "_counters",
+        "_heartbeat_s",
+        "_log",
+        "_prompt",
+        "_retry_ms",
+        "_send_timeout_s",
+        "_tracing",
+        "_waiting",
+        "_write",
+    )
+
     def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         log: EventLog,
@@ -159,7 +171,7 @@ class Delivery:
                 return
 
     async def _carry(self, log: PromptLog, stream_id: str, after: int) -> tuple[int, float]:
-        """Have events written where they are appended, until silence or until the log has to be read.
+        """Have events written where they are appended, until silence, the stream's end, or the wish to leave.
 
         Returns the last event that was written and when a ping is due.
         """

@@ -136,13 +136,15 @@ class PromptOutbox:
 
     def put(self, event: Event, origin: Origin | None = None) -> None:
         """Take an event; it is in the log at once, unless another was just before."""
+        if self._gathering is None:
+            now_s = self._loop.time()
+            if now_s >= self._appended_s + GATHER_S:
+                self._appended_s = now_s
+                self._append((event,), (origin,))
+                return
+            self._gathering = self._loop.call_soon(self._flush)
         self._events.append(event)
         self._origins.append(origin)
-        if self._gathering is None:
-            if self._loop.time() < self._appended_s + GATHER_S:
-                self._gathering = self._loop.call_soon(self._flush)
-            else:
-                self._flush()
 
     async def room(self) -> None:
         """Let others have their turn; what is here is appended in it."""
@@ -157,16 +159,20 @@ class PromptOutbox:
         self._log.append_now(self._stream_id, events, origins)
 
     def _flush(self) -> None:
-        if self._gathering is not None:
-            self._gathering.cancel()
-            self._gathering = None
+        if self._gathering is None:
+            return
+        self._gathering.cancel()
+        self._gathering = None
         events, self._events = self._events, []
         origins, self._origins = self._origins, []
-        if not events or self._failed:
+        self._appended_s = self._loop.time()
+        self._append(events, origins)
+
+    def _append(self, events: Sequence[Event], origins: Sequence[Origin | None]) -> None:
+        if self._failed:
             return  # what follows a hole is worth nothing
         try:
             self._log.append_now(self._stream_id, events, origins)
         except Exception as error:  # noqa: BLE001 - the run ends with it, and says so
             self._failed = True
             self._on_failure(error)
-        self._appended_s = self._loop.time()

@@ -55,13 +55,13 @@ class Tap:
     async def run(self, silence_s: float) -> Awaitable[None] | None:
         """Return what to wait for, as soon as a write leaves something to wait for.
 
-        None when nothing was written for `silence_s`, or when the log has to be read: the stream has ended or has
-        gone, or this reader is far behind. Raises what `write` raises.
+        None when nothing was written for `silence_s`, or when the stream has ended. Raises what `write` raises, and
+        what the log says of a stream that has gone.
         """
         self.quiet_s = self._loop.time()
         self._silence_s = silence_s
         self._turn: asyncio.Future[None] = self._loop.create_future()
-        end = self._log.listen(self._stream_id, self._look)
+        self._log.listen(self._stream_id, self._look)
         self._timer = self._loop.call_later(silence_s, self._ring)
         try:
             self._look()
@@ -72,7 +72,7 @@ class Tap:
             raise
         finally:
             self._timer.cancel()
-            end()
+            self._log.leave(self._stream_id, self._look)
         rest, self._rest = self._rest, None
         return rest
 
@@ -94,9 +94,11 @@ class Tap:
             counters.events += batch.last - self.after
             self.after = batch.last
             self.quiet_s = self._loop.time()
-        if rest is not None or batch.ended or len(data) >= BATCH_BYTES:
+        if rest is not None or batch.ended:
             self._rest = rest
             self._turn.set_result(None)
+        elif len(data) >= BATCH_BYTES:
+            self._loop.call_soon(self._look)  # there may be more; others have their turn first
 
     def _ring(self) -> None:
         """End the silence, or wait for the end of the one that began with the last write."""

@@ -213,7 +213,8 @@ class Served:
     async def until_seq(self, stream_id: str, seq: int) -> None:
         """Return once the log holds that many events of the stream."""
         async with asyncio.timeout(PATIENCE_S):
-            await self.log.read(stream_id, seq - 1, PATIENCE_S)
+            while not (await self.log.read(stream_id, seq - 1, PATIENCE_S)).frames:
+                pass  # what came was before it
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Let the loop run until something holds that no event tells."""

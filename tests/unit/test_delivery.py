@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
 from sse_server.counters import Counters
 from sse_server.delivery import PING, Delivery, Reading
-from sse_server.log.base import StreamMeta
+from sse_server.log.base import StreamMeta, UnknownStreamError
+from sse_server.log.bounds import BATCH_BYTES
 from sse_server.log.memory import MemoryLog
 from sse_widget.protocol.sse import Event, Parser
 
@@ -27,6 +29,12 @@ class Reader:
         await asyncio.sleep(self.slow_s)
         self.got.append((asyncio.get_running_loop().time(), data))
 
+    def write_now(self, data):
+        if self.slow_s:
+            return asyncio.ensure_future(self.write(data))
+        self.got.append((asyncio.get_running_loop().time(), data))
+        return None
+
     def names(self):
         return [event.event for event in Parser().feed(b"".join(data for _, data in self.got))]
 
@@ -34,15 +42,20 @@ class Reader:
         return [round(at, 6) for at, data in self.got if data == PING]
 
 
-async def opened(reader, **options):
-    log = MemoryLog(asyncio.get_running_loop().time)
-    stream_id, _ = await log.create(StreamMeta("owner", "model", ""), "")
-    counters = Counters()
-    settings = {"heartbeat_s": HEARTBEAT_S, "send_timeout_s": 30.0, **options}
-    return log, stream_id, Delivery(log, reader.write, counters, **settings), counters
+@pytest.fixture(params=[False, True], ids=["by tasks", "in place"])
+def opened(request):
+    async def opened(reader, **options):
+        log = MemoryLog(asyncio.get_running_loop().time)
+        stream_id, _ = await log.create(StreamMeta("owner", "model", ""), "")
+        counters = Counters()
+        settings = {"heartbeat_s": HEARTBEAT_S, "send_timeout_s": 30.0, "in_place": request.param, **options}
+        write = reader.write_now if request.param else reader.write
+        return log, stream_id, Delivery(log, write, counters, **settings), counters
+
+    return opened
 
 
-def test_a_ping_goes_out_after_each_heartbeat_without_a_write(virtual):
+def test_a_ping_goes_out_after_each_heartbeat_without_a_write(virtual, opened):
     async def run():
         reader = Reader()
         log, stream_id, delivery, counters = await opened(reader)
@@ -58,7 +71,7 @@ def test_a_ping_goes_out_after_each_heartbeat_without_a_write(virtual):
     virtual(run())
 
 
-def test_every_write_starts_the_heartbeat_anew(virtual):
+def test_every_write_starts_the_heartbeat_anew(virtual, opened):
     async def run():
         reader = Reader()
         log, stream_id, delivery, _ = await opened(reader)
@@ -74,7 +87,7 @@ def test_every_write_starts_the_heartbeat_anew(virtual):
 
 
 @pytest.mark.parametrize(("slow_s", "dropped"), [(1, 0), (4.9, 0), (5.1, 2)], ids=["prompt", "in time", "late"])
-def test_a_heartbeat_counts_as_dropped_when_it_is_a_quarter_late(virtual, slow_s, dropped):
+def test_a_heartbeat_counts_as_dropped_when_it_is_a_quarter_late(virtual, slow_s, dropped, opened):
     async def run():
         log, stream_id, delivery, counters = await opened(Reader(slow_s=slow_s))
         running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
@@ -86,7 +99,7 @@ def test_a_heartbeat_counts_as_dropped_when_it_is_a_quarter_late(virtual, slow_s
     virtual(run())
 
 
-def test_a_heartbeat_that_nobody_takes_is_dropped_and_its_reader_counts_as_slow(virtual):
+def test_a_heartbeat_that_nobody_takes_is_dropped_and_its_reader_counts_as_slow(virtual, opened):
     async def run():
         _, stream_id, delivery, counters = await opened(Reader(slow_s=1e9))
         with pytest.raises(TimeoutError):
@@ -100,7 +113,7 @@ def test_the_ping_is_the_one_of_the_contract():
     assert 'event: ping\ndata: "🔧"\n\n'.encode() == PING
 
 
-def test_what_gathered_goes_out_in_one_write(virtual):
+def test_what_gathered_goes_out_in_one_write(virtual, opened):
     async def run():
         reader = Reader()
         log, stream_id, delivery, _ = await opened(reader)
@@ -115,7 +128,7 @@ def test_what_gathered_goes_out_in_one_write(virtual):
     virtual(run())
 
 
-def test_what_came_while_a_slow_reader_was_written_to_follows_whole(virtual):
+def test_what_came_while_a_slow_reader_was_written_to_follows_whole(virtual, opened):
     async def run():
         reader = Reader(slow_s=3)
         log, stream_id, delivery, _ = await opened(reader)
@@ -133,7 +146,7 @@ def test_what_came_while_a_slow_reader_was_written_to_follows_whole(virtual):
 
 
 @pytest.mark.parametrize("held", [0, 3], ids=["ping", "batch"])
-def test_every_write_has_a_deadline(virtual, held):
+def test_every_write_has_a_deadline(virtual, held, opened):
     async def run():
         reader = Reader(slow_s=1e9)
         log, stream_id, delivery, _ = await opened(reader)
@@ -148,7 +161,7 @@ def test_every_write_has_a_deadline(virtual, held):
 
 
 @pytest.mark.parametrize("held", [0, 2])
-def test_once_ends_after_the_first_batch_or_the_first_ping(virtual, held):
+def test_once_ends_after_the_first_batch_or_the_first_ping(virtual, held, opened):
     async def run():
         reader = Reader()
         log, stream_id, delivery, _ = await opened(reader)
@@ -159,7 +172,7 @@ def test_once_ends_after_the_first_batch_or_the_first_ping(virtual, held):
     virtual(run())
 
 
-def test_a_cancelled_delivery_leaves_no_reader_behind(virtual):
+def test_a_cancelled_delivery_leaves_no_reader_behind(virtual, opened):
     async def run():
         log, stream_id, delivery, _ = await opened(Reader())
         running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
@@ -172,7 +185,7 @@ def test_a_cancelled_delivery_leaves_no_reader_behind(virtual):
     virtual(run())
 
 
-def test_who_is_to_leave_gets_what_is_there_and_then_the_time_to_come_again(virtual):
+def test_who_is_to_leave_gets_what_is_there_and_then_the_time_to_come_again(virtual, opened):
     async def run():
         reader = Reader(slow_s=1)
         log, stream_id, delivery, _ = await opened(reader)
@@ -190,7 +203,7 @@ def test_who_is_to_leave_gets_what_is_there_and_then_the_time_to_come_again(virt
     virtual(run())
 
 
-def test_who_is_to_leave_waits_no_longer_and_a_stream_that_ends_says_nothing_of_it(virtual):
+def test_who_is_to_leave_waits_no_longer_and_a_stream_that_ends_says_nothing_of_it(virtual, opened):
     async def run():
         for ending in ([], [DONE]):
             reader = Reader()
@@ -206,3 +219,80 @@ def test_who_is_to_leave_waits_no_longer_and_a_stream_that_ends_says_nothing_of_
             assert reader.names() == [event.event for event in ending]
 
     virtual(run())
+
+
+async def placed(reader):
+    log = MemoryLog(asyncio.get_running_loop().time)
+    stream_id, _ = await log.create(StreamMeta("", "", ""), "")
+    delivery = Delivery(log, reader, Counters(), heartbeat_s=HEARTBEAT_S, send_timeout_s=30.0, in_place=True)
+    running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+    await asyncio.sleep(0)
+    return log, stream_id, running
+
+
+def test_in_place_an_event_is_written_before_its_append_returns(virtual):
+    async def run():
+        reader = Reader()
+        log, stream_id, running = await placed(reader.write_now)
+        for number in range(3):
+            log.append_now(stream_id, [Event("delta", str(number))])
+            assert len(reader.got) == number + 1
+        log.append_now(stream_id, [DONE])
+        await running
+        assert reader.names() == ["delta"] * 3 + ["done"]
+
+    virtual(run())
+
+
+def test_a_reader_that_fails_ends_alone(virtual):
+    def broken(_data):
+        raise ConnectionResetError("gone")
+
+    async def run():
+        log, stream_id, running = await placed(broken)
+        assert log.append_now(stream_id, [Event("delta", "1")]) == 1
+        assert log.append_now(stream_id, [Event("delta", "2")]) == 2
+        with pytest.raises(ConnectionResetError):
+            await running
+
+    virtual(run())
+
+
+def test_a_reader_of_a_stream_that_is_deleted_hears_of_it(virtual):
+    async def run():
+        log, stream_id, running = await placed(Reader().write_now)
+        await log.delete(stream_id)
+        with pytest.raises(UnknownStreamError):
+            await running
+
+    virtual(run())
+
+
+def test_in_place_large_events_follow_each_other_without_a_ping(virtual):
+    async def run():
+        reader = Reader()
+        log, stream_id, running = await placed(reader.write_now)
+        log.append_now(stream_id, [Event("delta", "x" * BATCH_BYTES)] * 3)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert reader.names() == ["delta"] * 3
+        log.append_now(stream_id, [DONE])
+        await running
+        assert reader.names() == ["delta"] * 3 + ["done"]
+
+    virtual(run())
+
+
+def test_a_write_that_was_not_taken_and_is_not_waited_for_any_more_complains_to_nobody(virtual, complaints):
+    async def run():
+        failing = asyncio.get_running_loop().create_future()
+        log, stream_id, running = await placed(lambda _data: asyncio.shield(failing))
+        log.append_now(stream_id, [Event("delta", "1")])
+        running.cancel()
+        await asyncio.wait({running})
+        failing.set_exception(ConnectionResetError("gone"))
+        failing.exception()
+
+    virtual(run())
+    gc.collect()
+    assert complaints == []

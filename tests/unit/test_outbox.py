@@ -8,9 +8,9 @@ import time
 import pytest
 
 from rig.serving import PATIENCE_S
-from sse_server.log.base import LogUnavailableError, Stop, StreamMeta
+from sse_server.log.base import LogUnavailableError, Stop, StreamMeta, UnknownStreamError
 from sse_server.log.memory import MemoryLog
-from sse_server.outbox import FULL, Outbox
+from sse_server.outbox import FULL, Outbox, outbox_of
 from sse_server.producer import Order, Producer
 from sse_server.sources.base import ChatRequest
 from sse_widget.pacing.chunker import Knobs
@@ -91,3 +91,46 @@ async def test_a_stop_while_it_is_full_loses_nothing():
     await outbox.close()
     assert failures == []
     assert (await log.info(stream_id)).last == FULL + 1
+
+
+async def prompt_outbox():
+    log = MemoryLog(time.monotonic)
+    stream_id, _ = await log.create(StreamMeta("", "", ""), "")
+    appended = []
+
+    def news():
+        if stream_id in log._streams:
+            appended.append(log.read_now(stream_id, 0).last)
+
+    log.listen(stream_id, news)
+    failures = []
+    return log, stream_id, outbox_of(stream_id, log, failures.append), appended, failures
+
+
+async def test_a_log_that_never_waits_has_an_event_at_once_and_those_that_follow_together():
+    _, _, outbox, appended, _ = await prompt_outbox()
+    for number in range(40):
+        outbox.put(Event("delta", str(number)))
+    assert appended[0] == 1
+    await outbox.close()
+    assert appended[-1] == 40
+    assert len(appended) < 40
+
+
+async def test_nothing_that_waits_is_lost_at_the_close_nor_comes_twice_in_the_turn_after():
+    log, stream_id, outbox, _, _ = await prompt_outbox()
+    for number in range(3):
+        outbox.put(Event("delta", str(number)))
+    await outbox.close()
+    await outbox.append([Event("done", "{}")], [])
+    await asyncio.sleep(0)
+    assert (await log.info(stream_id)).last == 4
+
+
+async def test_a_stream_that_has_gone_fails_once():
+    log, stream_id, outbox, _, failures = await prompt_outbox()
+    await log.delete(stream_id)
+    for number in range(3):
+        outbox.put(Event("delta", str(number)))
+    await outbox.close()
+    assert [type(failure) for failure in failures] == [UnknownStreamError]

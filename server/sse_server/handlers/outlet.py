@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from tornado.iostream import IOStream, StreamClosedError
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
 
 class Outlet:
-    """Writes the rest of a body whose head has left. `chunked` is how HTTP/1.1 frames it (RFC 9112, 7.1).
+    """Writes the rest of a body whose `head` leaves. `chunked` is how HTTP/1.1 frames it (RFC 9112, 7.1).
 
     What the socket takes at once costs one system call and neither a future nor a callback. What it does not take
     waits in Tornado's buffer, which holds no more than that one write.
     """
 
-    def __init__(self, stream: IOStream, *, chunked: bool) -> None:
+    __slots__ = ("_chunked", "_direct", "_rest", "_send", "_stream")
+
+    def __init__(self, stream: IOStream, head: asyncio.Future[None], *, chunked: bool) -> None:
         self._stream = stream
+        self._rest = head
         self._chunked = chunked
         # TLS has records of its own, which Tornado writes.
         self._direct = type(stream) is IOStream
+        self._send = stream.socket.send
 
-    def write(self, data: bytes) -> Awaitable[None] | None:
+    def write(self, data: bytes) -> asyncio.Future[None] | None:
         """Write; None when the operating system has it all, else what to wait for. Raises StreamClosedError."""
         if not data:
             return None
         if self._chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data)
-        stream = self._stream
-        if not self._direct or stream.writing() or stream.closed():
-            return asyncio.shield(stream.write(data))
+        if not self._direct or not self._rest.done():
+            return self._leave_to_tornado(data)
         try:
-            taken = stream.socket.send(data)
+            taken = self._send(data)
         except BlockingIOError:
             taken = 0
-        except OSError as error:
-            stream.close(exc_info=error)
+        except OSError as error:  # also that the stream was closed here, and its socket with it
+            self._stream.close(exc_info=error)
             raise StreamClosedError(error) from error
-        return None if taken == len(data) else asyncio.shield(stream.write(memoryview(data)[taken:]))
+        return None if taken == len(data) else self._leave_to_tornado(memoryview(data)[taken:])
+
+    def _leave_to_tornado(self, data: bytes | memoryview) -> asyncio.Future[None]:
+        self._rest = self._stream.write(data)
+        return asyncio.shield(self._rest)

@@ -175,8 +175,9 @@ class StreamRoute(Route):
             return self._outlet.write(data)
         self.write(data)
         flushed = self.flush()
-        if "Content-Encoding" not in self._headers:
-            self._outlet = Outlet(self._wire(), chunked="Transfer-Encoding" in self._headers)
+        wire = self._wire()
+        if "Content-Encoding" not in self._headers and not wire.closed():
+            self._outlet = Outlet(wire, flushed, chunked="Transfer-Encoding" in self._headers)
         return flushed
 
     def _drop(self) -> None:

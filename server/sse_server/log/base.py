@@ -198,8 +198,11 @@ class PromptLog(Protocol):
     def read_now(self, stream_id: str, after: int) -> Batch:
         """See EventLog.read; without a wait."""
 
-    def listen(self, stream_id: str, news: Callable[[], None]) -> Callable[[], None]:
-        """Have `news` called by whatever changes the stream, until what this returns is called.
+    def listen(self, stream_id: str, news: Callable[[], None]) -> None:
+        """Have `news` called by whatever changes the stream, until `leave`. A listener counts as a reader.
 
-        A listener counts as a reader. `news` must not raise, and ends no listening itself.
+        `news` must not raise, and ends no listening itself.
         """
+
+    def leave(self, stream_id: str, news: Callable[[], None]) -> None:
+        """End a listening; one that has ended is no error."""

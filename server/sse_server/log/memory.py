@@ -52,7 +52,6 @@ class _Stream:
         self.readers = 0
         self.read_at = now
         self.waiters = Waiters()
-        self.listeners: set[Callable[[], None]] = set()
         self.commands: asyncio.Queue[Command] = asyncio.Queue()
 
     @property
@@ -79,12 +78,6 @@ class _Stream:
             self.text_size += getsizeof(text)
             if self.text_size > MAX_TEXT_BYTES:
                 self.drop_text()
-
-    def changed(self) -> None:
-        """Let all who read look again."""
-        self.waiters.wake()
-        for news in self.listeners:
-            news()
 
     def drop_text(self) -> None:
         """Keep no text so far from now on: a part of it would be a wrong one."""
@@ -164,7 +157,7 @@ class MemoryLog:
         """See PromptLog.append_now."""
         stream = self._get(stream_id)
         append_ns = int(self._clock() * 1e9)
-        size = stream.whole_size
+        size = stream.size + stream.text_size
         for event, origin in zip_longest(events, origins):
             if stream.ended_at is not None:
                 raise ValueError("the stream has ended; nothing can follow its terminal event")
@@ -172,8 +165,8 @@ class MemoryLog:
             if event.event in TERMINAL:
                 stream.ended_at = self._finished[stream_id] = self._clock()
         last = stream.last
-        self._size += stream.whole_size - size
-        stream.changed()
+        self._size += stream.size + stream.text_size - size
+        stream.waiters.wake()
         if self._size > self._max_bytes:
             self._make_room()
         return last
@@ -200,17 +193,18 @@ class MemoryLog:
         last = after + len(frames)
         return Batch(frames, after + 1, last, stream.ended_at is not None and last >= stream.last)
 
-    def listen(self, stream_id: str, news: Callable[[], None]) -> Callable[[], None]:
+    def listen(self, stream_id: str, news: Callable[[], None]) -> None:
         """See PromptLog.listen."""
         stream = self._get(stream_id)
         stream.readers += 1
-        stream.listeners.add(news)
+        stream.waiters.listeners.add(news)
 
-        def end() -> None:
-            stream.listeners.discard(news)
+    def leave(self, stream_id: str, news: Callable[[], None]) -> None:
+        """See PromptLog.leave."""
+        stream = self._streams.get(stream_id)
+        if stream is not None and news in stream.waiters.listeners:
+            stream.waiters.listeners.remove(news)
             self._left(stream)
-
-        return end
 
     def _left(self, stream: _Stream) -> None:
         stream.readers -= 1
@@ -274,7 +268,7 @@ class MemoryLog:
         del self._streams[stream.stream_id]
         self._finished.pop(stream.stream_id, None)
         self._size -= stream.whole_size
-        stream.changed()
+        stream.waiters.wake()
 
     def _make_room(self) -> None:
         """Keep to the bytes: finished streams go, the first that ended first; then the oldest events of the others."""

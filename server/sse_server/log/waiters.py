@@ -1,4 +1,4 @@
-"""Readers that wait for more of one stream."""
+"""Readers that wait for more of one stream, or listen for it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sse_server.log.patience import Patience
 
 
 class Waiters:
-    """Waits for the next `wake`, each with an end of its own."""
+    """Waits for the next `wake`, each with an end of its own. Each of `listeners` is called at every one."""
 
     def __init__(self) -> None:
         self._waiters: set[asyncio.Future[None]] = set()
+        self.listeners: set[Callable[[], None]] = set()
 
     def __len__(self) -> int:
         return len(self._waiters)
@@ -23,6 +26,8 @@ class Waiters:
         for waiter in self._waiters:
             release(waiter)
         self._waiters.clear()
+        for news in self.listeners:
+            news()
 
     async def wait(self, wait_s: float) -> None:
         """Return when woken, or after `wait_s`."""
