@@ -74,7 +74,7 @@ async def listening(log, stream_id, after):
     """Return a read that waits for what is told."""
     reading = asyncio.create_task(log.read(stream_id, after, PATIENCE_S))
     async with asyncio.timeout(PATIENCE_S):
-        while not ((tail := log._tails.get(stream_id)) and tail.fresh):  # noqa: ASYNC110 - a state, no event
+        while not ((tail := log._reader._tails.get(stream_id)) and tail.fresh):  # noqa: ASYNC110 - a state, no event
             await asyncio.sleep(0.001)
     return reading
 
@@ -212,7 +212,7 @@ async def test_an_answer_from_before_the_subscription_is_none_behind_it(make_log
     writer, reader = make_log(), make_log()
     stream_id, _ = await writer.create(META, "")
     asked, let_go = asyncio.Event(), asyncio.Event()
-    call = reader._call
+    call = reader._calls.call
 
     async def slow_once(script, *args):
         reply = await call(script, *args)
@@ -221,14 +221,14 @@ async def test_an_answer_from_before_the_subscription_is_none_behind_it(make_log
             await let_go.wait()
         return reply
 
-    ask, asking = reader._ask, asyncio.Semaphore(0)
+    ask, asking = reader._reader._ask, asyncio.Semaphore(0)
 
     async def noted(*args):
         asking.release()
         return await ask(*args)
 
-    monkeypatch.setattr(reader, "_call", slow_once)
-    monkeypatch.setattr(reader, "_ask", noted)
+    monkeypatch.setattr(reader._calls, "call", slow_once)
+    monkeypatch.setattr(reader._reader, "_ask", noted)
     early = asyncio.create_task(reader.read(stream_id, 0, 0))
     await asked.wait()
     await writer.append(stream_id, [DONE])
