@@ -135,7 +135,8 @@ class Producer:
         chunk = self._chunker.push(as_utf8(token), now)
         if chunk is not None:
             self._send(chunk, self._clock())
-        self._arm()
+        if chunk is None or self._timer is not None:
+            self._arm()
 
     def _send(self, chunk: Chunk, now: float) -> None:
         self._checksum.add(chunk.text)
@@ -144,10 +145,12 @@ class Producer:
     def _origin(self, chunk: Chunk, now: float) -> Origin:
         """Return the stamps of a chunk that is cut now: chunks are made of whole tokens, in their order."""
         made_s = self._made_s
-        first_s = last_s = made_s.popleft()
-        for _ in range(chunk.tokens - 1):
-            last_s = made_s.popleft()
-        return Origin(int(first_s * 1e9), int(last_s * 1e9), int(now * 1e9))
+        first = last = int(made_s.popleft() * 1e9)
+        if chunk.tokens > 1:
+            for _ in range(chunk.tokens - 2):
+                made_s.popleft()
+            last = int(made_s.popleft() * 1e9)
+        return Origin(first, last, int(now * 1e9))
 
     async def _hold(self) -> None:
         """Wait until `delay_ms` lets the last delta out, however the knobs change meanwhile."""

@@ -43,11 +43,14 @@ def encode(event: Event) -> bytes:
     An empty `id` writes no id field. Raises ValueError when the event type or the id holds CR, LF or NUL, which
     would let its text forge further fields.
     """
-    head = _head(event.event)
-    event_id = event.id
+    return encode_fields(event.event, event.data, event.id)
+
+
+def encode_fields(name: str, data: str, event_id: str) -> bytes:
+    """Return what `encode` does for an event of these fields."""
+    head = _head(name)
     if not event_id.isprintable() and _NOT_IN_FIELD.search(event_id):
         raise ValueError(_FORGES)
-    data = event.data
     if "\n" in data or "\r" in data:
         data = "\ndata: ".join(_LINE_END.split(data))
     frame = f"{head}data: {data}\nid: {event_id}\n\n" if event_id else f"{head}data: {data}\n\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
-from itertools import zip_longest
 from math import inf
 from sys import getsizeof
 from typing import TYPE_CHECKING
@@ -25,13 +24,16 @@ from sse_server.log.bounds import BATCH_BYTES, MAX_TEXT_BYTES, REMEMBERED, TERMI
 from sse_server.log.patience import Patience
 from sse_server.log.waiters import Waiters
 from sse_widget.protocol.events import TEXT, event_id, text_of
-from sse_widget.protocol.sse import Event, encode
+from sse_widget.protocol.sse import encode_fields
 from sse_widget.protocol.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from sse_widget.protocol.sse import Event
+
 _TRACE_BYTES = 200
+_FRAME_BYTES = getsizeof(b"")
 
 
 class _Stream:
@@ -67,7 +69,7 @@ class _Stream:
     def append(self, event: Event, trace: Trace | None) -> None:
         """Number and encode one event."""
         seq = self.first + len(self.frames)
-        frame = encode(Event(event.event, event.data, event_id(self.stream_id, seq)))
+        frame = encode_fields(event.event, event.data, event_id(self.stream_id, seq))
         self.frames.append(frame)
         self.traces.append(trace)
         self.size += _cost(frame, trace)
@@ -98,9 +100,12 @@ class _Stream:
 
     def after(self, seq: int) -> tuple[bytes, ...]:
         """Return the frames of one batch."""
+        start = seq + 1 - self.first
+        if start == len(self.frames) - 1:
+            return (self.frames[start],)
         frames = []
         size = 0
-        for at in range(seq + 1 - self.first, len(self.frames)):
+        for at in range(start, len(self.frames)):
             frames.append(self.frames[at])
             size += len(frames[-1])
             if size >= BATCH_BYTES:
@@ -109,7 +114,7 @@ class _Stream:
 
 
 def _cost(frame: bytes, trace: Trace | None) -> int:
-    return getsizeof(frame) + (0 if trace is None else _TRACE_BYTES)
+    return len(frame) + (_FRAME_BYTES if trace is None else _FRAME_BYTES + _TRACE_BYTES)
 
 
 def _trace(origin: Origin | None, append_ns: int) -> Trace | None:
@@ -158,10 +163,11 @@ class MemoryLog:
         stream = self._get(stream_id)
         append_ns = int(self._clock() * 1e9)
         size = stream.size + stream.text_size
-        for event, origin in zip_longest(events, origins):
+        known = len(origins)
+        for index, event in enumerate(events):
             if stream.ended_at is not None:
                 raise ValueError("the stream has ended; nothing can follow its terminal event")
-            stream.append(event, _trace(origin, append_ns))
+            stream.append(event, _trace(origins[index] if index < known else None, append_ns))
             if event.event in TERMINAL:
                 stream.ended_at = self._finished[stream_id] = self._clock()
         last = stream.last
@@ -303,7 +309,7 @@ class MemoryLog:
 
     async def size(self) -> LogSize:
         """See SizedLog.size."""
-        return LogSize(sum(stream.size for stream in self._streams.values()), len(self._streams))
+        return LogSize(self._size, len(self._streams))
 
     def _get(self, stream_id: str) -> _Stream:
         stream = self._streams.get(stream_id)
