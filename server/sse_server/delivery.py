@@ -59,13 +59,15 @@ class Delivery:
     It speaks server-sent events; a WebSocket's `write` takes them apart again, which costs it 2 µs an event. `write`
     sends bytes and returns None when the operating system has taken them, else what to wait for: when that takes longer
     than `send_timeout_s` the reader is given up by TimeoutError and comes back by its last event id. Only one batch is
-    ever on its way to a reader, whatever the reader does. `tracing` is for one who wants stamps. With `in_place`, where
-    the log never waits, `write` is called in the midst of an append; what it returns must be a future then.
+    ever on its way to a reader, whatever the reader does. `tracing` is for one who wants stamps. Where the
+    log never waits, what `in_place` returns after the greeting is called instead, in the midst of an append; what it is
+    to be waited for must be a future.
     """
 
     __slots__ = (
         "_counters",
         "_heartbeat_s",
+        "_in_place",
         "_log",
         "_prompt",
         "_retry_ms",
@@ -84,7 +86,7 @@ class Delivery:
         heartbeat_s: float,
         send_timeout_s: float,
         tracing: Tracing | None = None,
-        in_place: bool = False,
+        in_place: Callable[[], Write] | None = None,
     ) -> None:
         self._log = log
         self._write = write
@@ -92,6 +94,7 @@ class Delivery:
         self._heartbeat_s = heartbeat_s
         self._send_timeout_s = send_timeout_s
         self._tracing = tracing
+        self._in_place = in_place
         self._prompt = log if in_place and tracing is None and isinstance(log, PromptLog) else None
         self._retry_ms: int | None = None
         self._waiting: asyncio.Task[object] | None = None
@@ -175,7 +178,8 @@ class Delivery:
 
         Returns the last event that was written and when a ping is due.
         """
-        tap = Tap(log, stream_id, after, self._write, self._counters)
+        write = self._write if self._in_place is None else self._in_place()
+        tap = Tap(log, stream_id, after, write, self._counters)
         while self._retry_ms is None:
             rest = await self._unless_leaving(tap.run(self._heartbeat_s))
             if rest is None:

@@ -128,11 +128,8 @@ class PromptOutbox:
         self._gathering: asyncio.Handle | None = None
         self._appended_s = -inf
         self._failed = False
-
-    @property
-    def full(self) -> bool:
+        self.full = False
         """Whether to call `room` before more is put."""
-        return len(self._events) >= FULL
 
     def put(self, event: Event, origin: Origin | None = None) -> None:
         """Take an event; it is in the log at once, unless another was just before."""
@@ -145,6 +142,7 @@ class PromptOutbox:
             self._gathering = self._loop.call_soon(self._flush)
         self._events.append(event)
         self._origins.append(origin)
+        self.full = len(self._events) >= FULL
 
     async def room(self) -> None:
         """Let others have their turn; what is here is appended in it."""
@@ -163,6 +161,7 @@ class PromptOutbox:
             return
         self._gathering.cancel()
         self._gathering = None
+        self.full = False
         events, self._events = self._events, []
         origins, self._origins = self._origins, []
         self._appended_s = self._loop.time()

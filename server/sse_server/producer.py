@@ -132,7 +132,7 @@ class Producer:
             self._watch.token()
         self._tokens += 1
         self._made_s.append(now)
-        chunk = self._chunker.push(as_utf8(token), now)
+        chunk = self._chunker.push(token if token.isascii() else as_utf8(token), now)
         if chunk is not None:
             self._send(chunk, self._clock())
         if chunk is None or self._timer is not None:

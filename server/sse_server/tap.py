@@ -61,7 +61,7 @@ class Tap:
         self.quiet_s = self._loop.time()
         self._silence_s = silence_s
         self._turn: asyncio.Future[None] = self._loop.create_future()
-        self._log.listen(self._stream_id, self._look)
+        self._log.listen(self._stream_id, self._take)
         self._timer = self._loop.call_later(silence_s, self._ring)
         try:
             self._look()
@@ -72,29 +72,43 @@ class Tap:
             raise
         finally:
             self._timer.cancel()
-            self._log.leave(self._stream_id, self._look)
+            self._log.leave(self._stream_id, self._take)
         rest, self._rest = self._rest, None
         return rest
 
+    def _take(self, data: bytes, first: int, last: int, ended: bool) -> None:  # noqa: FBT001 - as News has it
+        """Write what is new, in the midst of its append."""
+        if first != self.after + 1:
+            self._look()
+        elif not self._turn.done():
+            self._put(data, last, ended=ended)
+
     def _look(self) -> None:
-        """Write what is new. Called in the midst of an append, which no reader's failure may break."""
+        """Write what the log has next."""
         if self._turn.done():
             return
         try:
             batch = self._log.read_now(self._stream_id, self.after)
-            data = b"".join(batch.frames)
-            rest = self._write(data) if data else None
         except Exception as error:  # noqa: BLE001 - raised in the reader's own task
             self._turn.set_exception(error)
             return
+        self._put(b"".join(batch.frames), batch.last, ended=batch.ended)
+
+    def _put(self, data: bytes, last: int, *, ended: bool) -> None:
+        rest = None
         if data:
+            try:
+                rest = self._write(data)
+            except Exception as error:  # noqa: BLE001 - no reader's failure may break an append
+                self._turn.set_exception(error)
+                return
             counters = self._counters
             counters.writes += 1
             counters.bytes_written += len(data)
-            counters.events += batch.last - self.after
-            self.after = batch.last
+            counters.events += last - self.after
+            self.after = last
             self.quiet_s = self._loop.time()
-        if rest is not None or batch.ended:
+        if rest is not None or ended:
             self._rest = rest
             self._turn.set_result(None)
         elif len(data) >= BATCH_BYTES:

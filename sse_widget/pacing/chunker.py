@@ -42,6 +42,9 @@ class Chunker:
         self._first_at = 0.0
         self._ready = False
         self._sent_at = float("-inf")
+        self._gap = knobs.delay_ms / 1000.0
+        self.hold_until = self._sent_at
+        """The time before which `delay_ms` forbids another delta."""
 
     @property
     def deadline(self) -> float | None:
@@ -57,6 +60,7 @@ class Chunker:
             if self.knobs.chunk_tokens <= 1 and now >= self.hold_until:
                 # What would be held and taken in the same breath.
                 self._sent_at = now
+                self.hold_until = now + self._gap
                 return Chunk(token, 1)
             self._first_at = now
         self._parts.append(token)
@@ -74,14 +78,11 @@ class Chunker:
         """Return what is held: the source has ended. The caller waits for `hold_until` first."""
         return self._take(now) if self._parts else None
 
-    @property
-    def hold_until(self) -> float:
-        """The time before which `delay_ms` forbids another delta."""
-        return self._sent_at + self.knobs.delay_ms / 1000.0
-
     def retune(self, knobs: Knobs) -> None:
         """Change the knobs of a run that is under way; they hold from the next delta on."""
         self.knobs = knobs
+        self._gap = knobs.delay_ms / 1000.0
+        self.hold_until = self._sent_at + self._gap
         if len(self._parts) >= knobs.chunk_tokens:
             self._ready = True
 
@@ -90,6 +91,7 @@ class Chunker:
         self._parts.clear()
         self._ready = False
         self._sent_at = now
+        self.hold_until = now + self._gap
         return chunk
 
 

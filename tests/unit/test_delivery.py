@@ -48,8 +48,9 @@ def opened(request):
         log = MemoryLog(asyncio.get_running_loop().time)
         stream_id, _ = await log.create(StreamMeta("owner", "model", ""), "")
         counters = Counters()
-        settings = {"heartbeat_s": HEARTBEAT_S, "send_timeout_s": 30.0, "in_place": request.param, **options}
         write = reader.write_now if request.param else reader.write
+        in_place = (lambda: write) if request.param else None
+        settings = {"heartbeat_s": HEARTBEAT_S, "send_timeout_s": 30.0, "in_place": in_place, **options}
         return log, stream_id, Delivery(log, write, counters, **settings), counters
 
     return opened
@@ -224,7 +225,7 @@ def test_who_is_to_leave_waits_no_longer_and_a_stream_that_ends_says_nothing_of_
 async def placed(reader):
     log = MemoryLog(asyncio.get_running_loop().time)
     stream_id, _ = await log.create(StreamMeta("", "", ""), "")
-    delivery = Delivery(log, reader, Counters(), heartbeat_s=HEARTBEAT_S, send_timeout_s=30.0, in_place=True)
+    delivery = Delivery(log, reader, Counters(), heartbeat_s=HEARTBEAT_S, send_timeout_s=30.0, in_place=lambda: reader)
     running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
     await asyncio.sleep(0)
     return log, stream_id, running

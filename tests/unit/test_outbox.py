@@ -97,12 +97,7 @@ async def prompt_outbox():
     log = MemoryLog(time.monotonic)
     stream_id, _ = await log.create(StreamMeta("", "", ""), "")
     appended = []
-
-    def news():
-        if stream_id in log._streams:
-            appended.append(log.read_now(stream_id, 0).last)
-
-    log.listen(stream_id, news)
+    log.listen(stream_id, lambda _data, _first, last, _ended: appended.append(last))
     failures = []
     return log, stream_id, outbox_of(stream_id, log, failures.append), appended, failures
 

@@ -26,6 +26,7 @@ from sse_server.log.base import ExpiredStreamError, LogUnavailableError, Trimmed
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from sse_server.delivery import Write
     from sse_server.log.base import StreamInfo
 
 RETRY_AFTER_S = 5
@@ -104,6 +105,9 @@ class CompletionsHandler(OpenAIRoute):
 
     def _write_through(self, data: bytes) -> Awaitable[None] | None:
         return super()._write_through(self._completion.chunks(data))
+
+    def _straight(self) -> Write:
+        return self._write_through
 
     async def _answer_whole(self, info: StreamInfo) -> None:
         leave = self.services.caps.take(info.meta.owner)

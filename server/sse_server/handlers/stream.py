@@ -153,7 +153,7 @@ class StreamRoute(Route):
             heartbeat_s=connection.heartbeat_s or services.config.heartbeat_s,
             send_timeout_s=services.config.send_timeout_s,
             tracing=Tracing(services.log, stamps=connection.trace == "all") if connection.trace else None,
-            in_place=line is None and polled is None,
+            in_place=self._straight if line is None and polled is None else None,
         )
         following = delivery.follow(info, visit, services.node)
         services.deliveries.add(delivery)
@@ -179,6 +179,10 @@ class StreamRoute(Route):
         if "Content-Encoding" not in self._headers and not wire.closed():
             self._outlet = Outlet(wire, flushed, chunked="Transfer-Encoding" in self._headers)
         return flushed
+
+    def _straight(self) -> Write:
+        """Return the shortest way for what follows the first bytes."""
+        return self._write_through if self._outlet is None else self._outlet.write
 
     def _drop(self) -> None:
         """End a connection that cannot be completed; the reader sees an interruption and resumes."""

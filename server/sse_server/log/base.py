@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -185,6 +185,14 @@ class EventLog(Protocol):
         """End what the log has under way; leases that are held run out by themselves."""
 
 
+News: TypeAlias = "Callable[[bytes, int, int, bool], None]"
+"""Takes the frames of new events, the seq of the first and of the last of them, and whether none will follow.
+
+Without frames, and with 0 for both, something else has happened to the stream, which a read tells. It must not raise,
+and ends no listening itself.
+"""
+
+
 @runtime_checkable
 class PromptLog(Protocol):
     """What a log that never waits can do beside the rest: an event is with its listeners before its append returns.
@@ -198,11 +206,8 @@ class PromptLog(Protocol):
     def read_now(self, stream_id: str, after: int) -> Batch:
         """See EventLog.read; without a wait."""
 
-    def listen(self, stream_id: str, news: Callable[[], None]) -> None:
-        """Have `news` called by whatever changes the stream, until `leave`. A listener counts as a reader.
+    def listen(self, stream_id: str, news: News) -> None:
+        """Have `news` called by whatever changes the stream, until `leave`. A listener counts as a reader."""
 
-        `news` must not raise, and ends no listening itself.
-        """
-
-    def leave(self, stream_id: str, news: Callable[[], None]) -> None:
+    def leave(self, stream_id: str, news: News) -> None:
         """End a listening; one that has ended is no error."""

@@ -14,6 +14,7 @@ from sse_server.log.base import (
     Command,
     ExpiredStreamError,
     LogSize,
+    News,
     Origin,
     StreamInfo,
     StreamMeta,
@@ -54,6 +55,7 @@ class _Stream:
         self.readers = 0
         self.read_at = now
         self.waiters = Waiters()
+        self.listeners: set[News] = set()
         self.commands: asyncio.Queue[Command] = asyncio.Queue()
 
     @property
@@ -62,12 +64,20 @@ class _Stream:
         return self.size + self.text_size
 
     @property
+    def whole_text(self) -> str:
+        """The text so far, empty where none is kept."""
+        if self.text is None:
+            return ""
+        self.text[:] = ["".join(self.text)]  # the next time, what is joined now is one piece
+        return self.text[0]
+
+    @property
     def last(self) -> int:
         """The newest event's seq."""
         return self.first + len(self.frames) - 1
 
-    def append(self, event: Event, trace: Trace | None) -> None:
-        """Number and encode one event."""
+    def append(self, event: Event, trace: Trace | None) -> bytes:
+        """Number, encode and keep one event; return its frame."""
         seq = self.first + len(self.frames)
         frame = encode_fields(event.event, event.data, event_id(self.stream_id, seq))
         self.frames.append(frame)
@@ -80,6 +90,7 @@ class _Stream:
             self.text_size += getsizeof(text)
             if self.text_size > MAX_TEXT_BYTES:
                 self.drop_text()
+        return frame
 
     def drop_text(self) -> None:
         """Keep no text so far from now on: a part of it would be a wrong one."""
@@ -115,10 +126,6 @@ class _Stream:
 
 def _cost(frame: bytes, trace: Trace | None) -> int:
     return len(frame) + (_FRAME_BYTES if trace is None else _FRAME_BYTES + _TRACE_BYTES)
-
-
-def _trace(origin: Origin | None, append_ns: int) -> Trace | None:
-    return None if origin is None else Trace(origin.model_first, origin.model_last, origin.chunk, append_ns)
 
 
 class MemoryLog:
@@ -161,18 +168,26 @@ class MemoryLog:
     def append_now(self, stream_id: str, events: Sequence[Event], origins: Sequence[Origin | None] = ()) -> int:
         """See PromptLog.append_now."""
         stream = self._get(stream_id)
+        first = stream.first + len(stream.frames)
+        frames = []
         append_ns = int(self._clock() * 1e9)
         size = stream.size + stream.text_size
         known = len(origins)
         for index, event in enumerate(events):
             if stream.ended_at is not None:
                 raise ValueError("the stream has ended; nothing can follow its terminal event")
-            stream.append(event, _trace(origins[index] if index < known else None, append_ns))
+            origin = origins[index] if index < known else None
+            trace = None if origin is None else Trace(origin.model_first, origin.model_last, origin.chunk, append_ns)
+            frames.append(stream.append(event, trace))
             if event.event in TERMINAL:
                 stream.ended_at = self._finished[stream_id] = self._clock()
-        last = stream.last
+        last = first + len(frames) - 1
         self._size += stream.size + stream.text_size - size
         stream.waiters.wake()
+        if stream.listeners:
+            data = b"".join(frames)
+            for news in stream.listeners:
+                news(data, first, last, stream.ended_at is not None)
         if self._size > self._max_bytes:
             self._make_room()
         return last
@@ -199,17 +214,17 @@ class MemoryLog:
         last = after + len(frames)
         return Batch(frames, after + 1, last, stream.ended_at is not None and last >= stream.last)
 
-    def listen(self, stream_id: str, news: Callable[[], None]) -> None:
+    def listen(self, stream_id: str, news: News) -> None:
         """See PromptLog.listen."""
         stream = self._get(stream_id)
         stream.readers += 1
-        stream.waiters.listeners.add(news)
+        stream.listeners.add(news)
 
-    def leave(self, stream_id: str, news: Callable[[], None]) -> None:
+    def leave(self, stream_id: str, news: News) -> None:
         """See PromptLog.leave."""
         stream = self._streams.get(stream_id)
-        if stream is not None and news in stream.waiters.listeners:
-            stream.waiters.listeners.remove(news)
+        if stream is not None and news in stream.listeners:
+            stream.listeners.remove(news)
             self._left(stream)
 
     def _left(self, stream: _Stream) -> None:
@@ -239,7 +254,7 @@ class MemoryLog:
             first=stream.first,
             last=stream.last,
             ended=stream.ended_at is not None,
-            text="".join(stream.text or ()),
+            text=stream.whole_text,
             text_seq=stream.text_seq,
             unread_s=0.0 if stream.readers else self._clock() - stream.read_at,
             text_whole=stream.text is not None,
@@ -275,6 +290,8 @@ class MemoryLog:
         self._finished.pop(stream.stream_id, None)
         self._size -= stream.whole_size
         stream.waiters.wake()
+        for news in stream.listeners:
+            news(b"", 0, 0, False)
 
     def _make_room(self) -> None:
         """Keep to the bytes: finished streams go, the first that ended first; then the oldest events of the others."""

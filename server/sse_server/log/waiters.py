@@ -1,4 +1,4 @@
-"""Readers that wait for more of one stream, or listen for it."""
+"""Readers that wait for more of one stream."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sse_server.log.patience import Patience
 
 
 class Waiters:
-    """Waits for the next `wake`, each with an end of its own. Each of `listeners` is called at every one."""
+    """Waits for the next `wake`, each with an end of its own."""
 
     def __init__(self) -> None:
         self._waiters: set[asyncio.Future[None]] = set()
-        self.listeners: set[Callable[[], None]] = set()
 
     def __len__(self) -> int:
         return len(self._waiters)
@@ -26,8 +23,6 @@ class Waiters:
         for waiter in self._waiters:
             release(waiter)
         self._waiters.clear()
-        for news in self.listeners:
-            news()
 
     async def wait(self, wait_s: float) -> None:
         """Return when woken, or after `wait_s`."""
