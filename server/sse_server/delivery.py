@@ -152,7 +152,9 @@ class Delivery:
             wait_s = self._heartbeat_s
             due_s = clock() + wait_s
             if prompt is not None and self._retry_ms is None:
-                after, due_s = await self._carry(prompt, stream_id, after)
+                after, due_s, over = await self._carry(prompt, stream_id, after)
+                if over:
+                    return
                 wait_s = 0.0
             batch = await self._next(stream_id, after, wait_s)
             ended, last = batch.ended, batch.last
@@ -173,10 +175,10 @@ class Delivery:
             if ended or reading.once:
                 return
 
-    async def _carry(self, log: PromptLog, stream_id: str, after: int) -> tuple[int, float]:
+    async def _carry(self, log: PromptLog, stream_id: str, after: int) -> tuple[int, float, bool]:
         """Have events written where they are appended, until silence, the stream's end, or the wish to leave.
 
-        Returns the last event that was written and when a ping is due.
+        Returns the last event that was written, when a ping is due, and whether the stream has ended with that event.
         """
         write = self._write if self._in_place is None else self._in_place()
         tap = Tap(log, stream_id, after, write, self._counters)
@@ -185,7 +187,9 @@ class Delivery:
             if rest is None:
                 break
             await self._in_time(rest)
-        return tap.after, tap.quiet_s + self._heartbeat_s
+            if tap.ended:
+                break
+        return tap.after, tap.quiet_s + self._heartbeat_s, tap.ended
 
     async def _next(self, stream_id: str, after: int, wait_s: float) -> Batch:
         """Wait for the next batch; whoever was told to leave takes what there is."""

@@ -136,7 +136,6 @@ class PromptOutbox:
         if self._gathering is None:
             now_s = self._loop.time()
             if now_s >= self._appended_s + GATHER_S:
-                self._appended_s = now_s
                 self._append((event,), (origin,))
                 return
             self._gathering = self._loop.call_soon(self._flush)
@@ -164,7 +163,6 @@ class PromptOutbox:
         self.full = False
         events, self._events = self._events, []
         origins, self._origins = self._origins, []
-        self._appended_s = self._loop.time()
         self._append(events, origins)
 
     def _append(self, events: Sequence[Event], origins: Sequence[Origin | None]) -> None:
@@ -175,3 +173,4 @@ class PromptOutbox:
         except Exception as error:  # noqa: BLE001 - the run ends with it, and says so
             self._failed = True
             self._on_failure(error)
+        self._appended_s = self._loop.time()

@@ -25,6 +25,7 @@ class Tap:
         "_counters",
         "_log",
         "_loop",
+        "_more",
         "_rest",
         "_silence_s",
         "_stream_id",
@@ -32,6 +33,7 @@ class Tap:
         "_turn",
         "_write",
         "after",
+        "ended",
         "quiet_s",
     )
 
@@ -45,6 +47,8 @@ class Tap:
     ) -> None:
         self.after = after
         self.quiet_s = 0.0
+        self.ended = False
+        self._more: asyncio.Handle | None = None
         self._log = log
         self._stream_id = stream_id
         self._write = write
@@ -72,16 +76,23 @@ class Tap:
             raise
         finally:
             self._timer.cancel()
+            if self._more is not None:
+                self._more.cancel()
+                self._more = None
             self._log.leave(self._stream_id, self._take)
         rest, self._rest = self._rest, None
         return rest
 
     def _take(self, data: bytes, first: int, last: int, ended: bool) -> None:  # noqa: FBT001 - as News has it
         """Write what is new, in the midst of its append."""
-        if first != self.after + 1:
+        if first != self.after + 1 or len(data) > BATCH_BYTES:
             self._look()
         elif not self._turn.done():
             self._put(data, last, ended=ended)
+
+    def _look_on(self) -> None:
+        self._more = None
+        self._look()
 
     def _look(self) -> None:
         """Write what the log has next."""
@@ -109,10 +120,11 @@ class Tap:
             self.after = last
             self.quiet_s = self._loop.time()
         if rest is not None or ended:
+            self.ended = ended
             self._rest = rest
             self._turn.set_result(None)
-        elif len(data) >= BATCH_BYTES:
-            self._loop.call_soon(self._look)  # there may be more; others have their turn first
+        elif len(data) >= BATCH_BYTES and self._more is None:
+            self._more = self._loop.call_soon(self._look_on)  # there may be more; others have their turn first
 
     def _ring(self) -> None:
         """End the silence, or wait for the end of the one that began with the last write."""

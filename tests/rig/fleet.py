@@ -63,8 +63,17 @@ class Fleet:
         return "\n".join(path.read_text("utf-8") for path in sorted(self._folder.glob("node-*/server.log")))
 
     def end(self) -> list[int]:
-        """End all nodes; return their exit statuses."""
-        return [node.end() for node in self.nodes]
+        """End all nodes, also where one of them does not; return their exit statuses."""
+        statuses, failures = [], []
+        for node in self.nodes:
+            try:
+                statuses.append(node.end())
+            except Exception as error:  # noqa: BLE001 - raised once all were ended
+                node.end(signal.SIGKILL)
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup(f"nodes that do not end; they logged:\n{self.logs[-4000:]}", failures)
+        return statuses
 
 
 class Ending(msgspec.Struct, frozen=True):

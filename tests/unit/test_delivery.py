@@ -297,3 +297,57 @@ def test_a_write_that_was_not_taken_and_is_not_waited_for_any_more_complains_to_
     virtual(run())
     gc.collect()
     assert complaints == []
+
+
+def test_no_write_is_larger_than_a_batch_and_an_event_however_much_is_appended_at_once(virtual, opened):
+    async def run():
+        reader, size = Reader(), 10_000
+        log, stream_id, delivery, _ = await opened(reader)
+        running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+        await asyncio.sleep(1)
+        await log.append(stream_id, [Event("delta", "x" * size)] * 50)
+        await log.append(stream_id, [DONE])
+        await running
+        assert reader.names() == ["delta"] * 50 + ["done"]
+        assert max(len(data) for _, data in reader.got) < BATCH_BYTES + 2 * size
+
+    virtual(run())
+
+
+def test_whoever_has_the_whole_stream_ends_well_although_it_is_deleted_meanwhile(virtual, opened):
+    async def run():
+        reader = Reader(slow_s=2)
+        log, stream_id, delivery, _ = await opened(reader)
+        running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+        await asyncio.sleep(1)
+        await log.append(stream_id, [DONE])
+        await asyncio.sleep(1)
+        await log.delete(stream_id)
+        await running
+        assert reader.names() == ["done"]
+
+    virtual(run())
+
+
+def test_whoever_is_far_behind_a_busy_stream_has_one_turn_among_the_others(virtual):
+    async def run():
+        log = MemoryLog(asyncio.get_running_loop().time)
+        stream_id, _ = await log.create(StreamMeta("owner", "model", ""), "")
+        large = Event("delta", "x" * BATCH_BYTES)
+        await log.append(stream_id, [large] * 100)
+        reader, written = Reader(), []
+        delivery = Delivery(
+            log, reader.write_now, Counters(), heartbeat_s=20, send_timeout_s=30, in_place=lambda: reader.write_now
+        )
+        running = asyncio.create_task(delivery.run(Reading(stream_id, 0)))
+        for _ in range(40):
+            before = len(reader.got)
+            await log.append(stream_id, [large])
+            await asyncio.sleep(0)
+            written.append(len(reader.got) - before)
+        assert max(written) <= 2
+        await log.append(stream_id, [DONE])
+        await running
+        assert reader.names() == ["delta"] * 140 + ["done"]
+
+    virtual(run())

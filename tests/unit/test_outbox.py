@@ -129,3 +129,25 @@ async def test_a_stream_that_has_gone_fails_once():
         outbox.put(Event("delta", str(number)))
     await outbox.close()
     assert [type(failure) for failure in failures] == [UnknownStreamError]
+
+
+async def test_events_gather_behind_an_append_however_long_its_readers_took(monkeypatch):
+    loop, now_s = asyncio.get_running_loop(), [0.0]
+    monkeypatch.setattr(loop, "time", lambda: now_s[0])
+    log = MemoryLog(time.monotonic)
+    stream_id, _ = await log.create(StreamMeta("", "", ""), "")
+    came = []
+
+    def slow_readers(_data, first, last, _ended):
+        came.append((first, last))
+        now_s[0] += 1.0
+
+    log.listen(stream_id, slow_readers)
+    outbox = outbox_of(stream_id, log, pytest.fail)
+    for _ in range(FULL + 1):
+        outbox.put(Event("delta", "{}"))
+    assert outbox.full
+    await outbox.room()
+    outbox.put(Event("delta", "{}"))
+    await outbox.close()
+    assert came == [(1, 1), (2, FULL + 1), (FULL + 2, FULL + 2)]

@@ -279,9 +279,9 @@ class MemoryLog:
 
     def _drop(self, stream: _Stream) -> None:
         """Let go of the events. The id and the key are remembered: the key of an expired answer starts no new run."""
-        self._forget(stream)
         self._dropped.append(stream.stream_id)
         self._gone[stream.stream_id] = (stream.meta.owner, stream.key)
+        self._forget(stream)  # whoever hears of it finds that it has expired
         while len(self._gone) > REMEMBERED:
             self._keys.pop(self._gone.popitem(last=False)[1], None)
 
