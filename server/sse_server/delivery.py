@@ -128,6 +128,11 @@ class Delivery:
         whole = visit.snapshot and visit.after == 0 and info.text != ""
         # The text so far stands in for the events that it came in, also for those that were trimmed.
         gap = (info.text_seq if whole else visit.after) + 1 < info.first
+        await self.send(self._greeting(info, visit, node, gap=gap) + (self._snapshot(info) if whole else b""))
+        if not gap and not (whole and visit.once):
+            await self.run(Reading(info.stream_id, info.text_seq if whole else visit.after, visit.once))
+
+    def _greeting(self, info: StreamInfo, visit: Visit, node: str, *, gap: bool) -> bytes:
         hello = Hello(
             ts=time.time(),
             model=info.meta.model,
@@ -139,9 +144,7 @@ class Delivery:
             heartbeat_s=self._heartbeat_s,
             node=node,
         )
-        await self.send(greeting(hello) + (self._snapshot(info) if whole else b""))
-        if not gap and not (whole and visit.once):
-            await self.run(Reading(info.stream_id, info.text_seq if whole else visit.after, visit.once))
+        return greeting(hello)
 
     async def run(self, reading: Reading) -> None:
         """Deliver until the stream has ended, or once, or until told to leave."""
@@ -183,7 +186,10 @@ class Delivery:
         write = self._write if self._in_place is None else self._in_place()
         tap = Tap(log, stream_id, after, write, self._counters)
         while self._retry_ms is None:
-            rest = await self._unless_leaving(tap.run(self._heartbeat_s))
+            try:
+                rest = await self._unless_leaving(tap.begin(self._heartbeat_s))
+            finally:
+                tap.end()
             if rest is None:
                 break
             await self._in_time(rest)

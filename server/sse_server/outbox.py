@@ -116,26 +116,42 @@ class Outbox:
 
 
 class PromptOutbox:
-    """Appends one stream's events to a log that never waits: each in place, those that follow at once together."""
+    """Appends one stream's events to a log that never waits: each in place, those that follow at once together.
+
+    `full` says whether to call `room` before more is put.
+    """
+
+    __slots__ = (
+        "_appended_s",
+        "_events",
+        "_failed",
+        "_gathering",
+        "_log",
+        "_loop",
+        "_on_failure",
+        "_origins",
+        "_stream_id",
+        "_time",
+        "full",
+    )
 
     def __init__(self, stream_id: str, log: PromptLog, on_failure: Callable[[BaseException], None]) -> None:
         self._stream_id = stream_id
         self._log = log
         self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
         self._events: list[Event] = []
         self._origins: list[Origin | None] = []
         self._gathering: asyncio.Handle | None = None
         self._appended_s = -inf
         self._failed = False
         self.full = False
-        """Whether to call `room` before more is put."""
 
     def put(self, event: Event, origin: Origin | None = None) -> None:
         """Take an event; it is in the log at once, unless another was just before."""
         if self._gathering is None:
-            now_s = self._loop.time()
-            if now_s >= self._appended_s + GATHER_S:
+            if self._time() >= self._appended_s + GATHER_S:
                 self._append((event,), (origin,))
                 return
             self._gathering = self._loop.call_soon(self._flush)
@@ -173,4 +189,4 @@ class PromptOutbox:
         except Exception as error:  # noqa: BLE001 - the run ends with it, and says so
             self._failed = True
             self._on_failure(error)
-        self._appended_s = self._loop.time()
+        self._appended_s = self._time()

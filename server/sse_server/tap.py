@@ -26,9 +26,9 @@ class Tap:
         "_log",
         "_loop",
         "_more",
-        "_rest",
         "_silence_s",
         "_stream_id",
+        "_time",
         "_timer",
         "_turn",
         "_write",
@@ -54,34 +54,29 @@ class Tap:
         self._write = write
         self._counters = counters
         self._loop = asyncio.get_running_loop()
-        self._rest: Awaitable[None] | None = None
+        self._time = self._loop.time
 
-    async def run(self, silence_s: float) -> Awaitable[None] | None:
-        """Return what to wait for, as soon as a write leaves something to wait for.
+    def begin(self, silence_s: float) -> asyncio.Future[Awaitable[None] | None]:
+        """Listen until `end`; return what comes to have what is to be waited for, once a write leaves such a thing.
 
-        None when nothing was written for `silence_s`, or when the stream has ended. Raises what `write` raises, and
-        what the log says of a stream that has gone.
+        It comes to have None when nothing was written for `silence_s`, or when the stream has ended; or to raise what
+        `write` raises, and what the log says of a stream that has gone. Cancelling it ends the writing.
         """
-        self.quiet_s = self._loop.time()
+        self.quiet_s = self._time()
         self._silence_s = silence_s
-        self._turn: asyncio.Future[None] = self._loop.create_future()
         self._log.listen(self._stream_id, self._take)
+        self._turn: asyncio.Future[Awaitable[None] | None] = self._loop.create_future()
         self._timer = self._loop.call_later(silence_s, self._ring)
-        try:
-            self._look()
-            await self._turn
-        except asyncio.CancelledError:
-            if isinstance(self._rest, asyncio.Future):
-                self._rest.cancel()  # nobody will hear how it ends
-            raise
-        finally:
-            self._timer.cancel()
-            if self._more is not None:
-                self._more.cancel()
-                self._more = None
-            self._log.leave(self._stream_id, self._take)
-        rest, self._rest = self._rest, None
-        return rest
+        self._look()
+        return self._turn
+
+    def end(self) -> None:
+        """End the listening."""
+        self._timer.cancel()
+        if self._more is not None:
+            self._more.cancel()
+            self._more = None
+        self._log.leave(self._stream_id, self._take)
 
     def _take(self, data: bytes, first: int, last: int, ended: bool) -> None:  # noqa: FBT001 - as News has it
         """Write what is new, in the midst of its append."""
@@ -118,11 +113,12 @@ class Tap:
             counters.bytes_written += len(data)
             counters.events += last - self.after
             self.after = last
-            self.quiet_s = self._loop.time()
+            self.quiet_s = self._time()
         if rest is not None or ended:
             self.ended = ended
-            self._rest = rest
-            self._turn.set_result(None)
+            if isinstance(rest, asyncio.Future):
+                rest.add_done_callback(_hear)
+            self._turn.set_result(rest)
         elif len(data) >= BATCH_BYTES and self._more is None:
             self._more = self._loop.call_soon(self._look_on)  # there may be more; others have their turn first
 
@@ -131,7 +127,13 @@ class Tap:
         due_s = self.quiet_s + self._silence_s
         if self._turn.done():
             return
-        if self._loop.time() >= due_s:
+        if self._time() >= due_s:
             self._turn.set_result(None)
         else:
             self._timer = self._loop.call_at(due_s, self._ring)
+
+
+def _hear(rest: asyncio.Future[None]) -> None:
+    """Hear how a write ends also where its reader leaves meanwhile: a failure that nobody hears complains."""
+    if not rest.cancelled():
+        rest.exception()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from statistics import median
 
 from rig.crowd import Crowd, Readers, may_open
 from rig.rivals.nchan import Nchan, module
@@ -19,6 +20,8 @@ SERVER_CORE, READER_CORE = CORES[0], CORES[-1]
 OURS = "/api/v1/stream/chat?q=x&chunk_tokens=1&chunk_ms=0&model="
 PEERS = ("starlette", "aiohttp_sse", "tornado_", "bare")
 WARM_S, MEASURED_S = 2.0, 6.0
+PAIRS = 5
+"""So often the two that are judged against each other take turns, for the machine's speed drifts."""
 IDLE = 5000
 MUTE = 200
 PRODUCED_BYTES = 1_000_000_000
@@ -96,10 +99,14 @@ def test_fifty_streams_flat_out() -> None:
 def test_a_thousand_streams_at_fifty_a_second() -> None:
     print("\n(b) 1,000 streams at 50 events/s each")
     may_open(4000)
-    found = {name: steady(name, "paced", 1000, 50) for name in ("ours", *PEERS)}
-    times = found["ours"][0] / found["starlette"][0]
-    p99 = percentile(found["ours"][1], 0.99)
-    print(f"  {times:.2f} x sse-starlette (threshold 1.5): {verdict(holds=times >= 1.5)}")
+    pairs = [{name: steady(name, "paced", 1000, 50) for name in ("ours", "starlette")} for _ in range(PAIRS)]
+    for name in PEERS[1:]:
+        steady(name, "paced", 1000, 50)
+    ratios = sorted(pair["ours"][0] / pair["starlette"][0] for pair in pairs)
+    times = median(ratios)
+    p99 = max(percentile(pair["ours"][1], 0.99) for pair in pairs)
+    print(f"  {PAIRS} pairs in turn: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
+    print(f"  {times:.2f} x sse-starlette, the median (threshold 1.5): {verdict(holds=times >= 1.5)}")
     print(f"  p99 {p99:.2f} ms (threshold 10 ms): {verdict(holds=p99 < 10)}")
 
 

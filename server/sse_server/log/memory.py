@@ -40,6 +40,25 @@ _FRAME_BYTES = getsizeof(b"")
 class _Stream:
     """One stream: its frames, and the readers that wait for more of them."""
 
+    __slots__ = (
+        "commands",
+        "ended_at",
+        "first",
+        "frames",
+        "key",
+        "listeners",
+        "meta",
+        "read_at",
+        "readers",
+        "size",
+        "stream_id",
+        "text",
+        "text_seq",
+        "text_size",
+        "traces",
+        "waiters",
+    )
+
     def __init__(self, stream_id: str, meta: StreamMeta, key: str, now: float) -> None:
         self.stream_id = stream_id
         self.meta = meta

@@ -20,9 +20,10 @@ class Waiters:
 
     def wake(self) -> None:
         """Let all of them look again."""
-        for waiter in self._waiters:
-            release(waiter)
-        self._waiters.clear()
+        if self._waiters:
+            for waiter in self._waiters:
+                release(waiter)
+            self._waiters.clear()
 
     async def wait(self, wait_s: float) -> None:
         """Return when woken, or after `wait_s`."""
