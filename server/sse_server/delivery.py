@@ -186,8 +186,9 @@ class Delivery:
         write = self._write if self._in_place is None else self._in_place()
         tap = Tap(log, stream_id, after, write, self._counters)
         while self._retry_ms is None:
+            turn = tap.begin(self._heartbeat_s)
             try:
-                rest = await self._unless_leaving(tap.begin(self._heartbeat_s))
+                rest = await self._unless_leaving(turn)
             finally:
                 tap.end()
             if rest is None:

@@ -351,3 +351,13 @@ def test_whoever_is_far_behind_a_busy_stream_has_one_turn_among_the_others(virtu
         assert reader.names() == ["delta"] * 140 + ["done"]
 
     virtual(run())
+
+
+def test_a_stream_that_goes_before_it_is_listened_to_is_said_to_be_unknown(virtual, opened):
+    async def run():
+        log, stream_id, delivery, _ = await opened(Reader())
+        await log.delete(stream_id)
+        with pytest.raises(UnknownStreamError):
+            await delivery.run(Reading(stream_id, 0))
+
+    virtual(run())
