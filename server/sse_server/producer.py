@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Literal
 
@@ -61,6 +60,26 @@ class Producer:
     Its clock is the event loop's, in seconds; stamps are the same time in ns.
     """
 
+    __slots__ = (
+        "_checksum",
+        "_chunker",
+        "_clock",
+        "_generation",
+        "_log",
+        "_loop",
+        "_lost",
+        "_order",
+        "_outbox",
+        "_retuned",
+        "_source",
+        "_stop",
+        "_stream_id",
+        "_timer",
+        "_tokens",
+        "_usage",
+        "_watch",
+    )
+
     def __init__(
         self, stream_id: str, order: Order, source: TokenSource, log: EventLog, watch: Watch | None = None
     ) -> None:
@@ -75,7 +94,6 @@ class Producer:
         self._checksum = Checksum()
         self._tokens = 0
         self._usage: Usage | None = None
-        self._made_s: deque[float] = deque()
         self._retuned = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._stop: Stop | None = None
@@ -131,26 +149,15 @@ class Producer:
         if not self._tokens:
             self._watch.token()
         self._tokens += 1
-        self._made_s.append(now)
         chunk = self._chunker.push(token if token.isascii() else as_utf8(token), now)
         if chunk is not None:
-            self._send(chunk, self._clock())
+            self._send(chunk, now)
         if chunk is None or self._timer is not None:
             self._arm()
 
     def _send(self, chunk: Chunk, now: float) -> None:
         self._checksum.add(chunk.text)
-        self._outbox.put(Event(TEXT, dump(Delta(chunk.text))), self._origin(chunk, now))
-
-    def _origin(self, chunk: Chunk, now: float) -> Origin:
-        """Return the stamps of a chunk that is cut now: chunks are made of whole tokens, in their order."""
-        made_s = self._made_s
-        first = last = int(made_s.popleft() * 1e9)
-        if chunk.tokens > 1:
-            for _ in range(chunk.tokens - 2):
-                made_s.popleft()
-            last = int(made_s.popleft() * 1e9)
-        return Origin(first, last, int(now * 1e9))
+        self._outbox.put(Event(TEXT, dump(Delta(chunk.text))), _origin(chunk, now))
 
     async def _hold(self) -> None:
         """Wait until `delay_ms` lets the last delta out, however the knobs change meanwhile."""
@@ -173,7 +180,7 @@ class Producer:
         now = self._clock()
         chunk = self._chunker.poll(now)
         if chunk is not None:
-            self._send(chunk, self._clock())
+            self._send(chunk, now)
         self._arm()
 
     def _disarm(self) -> None:
@@ -231,7 +238,7 @@ class Producer:
         if held is not None:
             self._checksum.add(held.text)
             events.append(_event(Delta(held.text)))
-            origins.append(self._origin(held, now))
+            origins.append(_origin(held, now))
         if isinstance(ending, Done):
             prompt = None if self._usage is None else self._usage.prompt
             events.append(_event(Metadata(self._order.request.model, ending.tokens, round(elapsed_s, 3), prompt)))
@@ -242,6 +249,13 @@ class Producer:
             logger.info("run %s was deleted before its end", self._stream_id)
         except (LostLeaseError, LogUnavailableError) as error:
             logger.warning("run %s has no end from here: %r", self._stream_id, error)
+
+
+def _origin(chunk: Chunk, now: float) -> Origin:
+    """Return the stamps of a chunk that is cut now."""
+    first = int(chunk.first_s * 1e9)
+    last = first if chunk.tokens == 1 else int(chunk.last_s * 1e9)
+    return Origin(first, last, int(now * 1e9))
 
 
 def _event(message: Message) -> Event:

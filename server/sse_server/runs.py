@@ -193,7 +193,7 @@ class Runs:
         """End runs that nobody reads, and let the log drop what is over its age, and the spans of that with it."""
         for stream_id in list(self._tasks):
             with suppress(UnknownStreamError, ExpiredStreamError):
-                if (await self._log.info(stream_id)).unread_s >= self._unread_limit_s:
+                if await self._log.unread_s(stream_id) >= self._unread_limit_s:
                     await self._log.command(stream_id, Stop("unread_limit", self._unread_limit_s))
         for stream_id in await self._log.expire():
             self._spans.forget(stream_id)

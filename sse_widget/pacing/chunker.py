@@ -27,19 +27,24 @@ class Knobs(msgspec.Struct, frozen=True):
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
-    """The text of one delta and how many tokens it holds."""
+    """The text of one delta, how many tokens it holds, and when the first and the last of them came."""
 
     text: str
     tokens: int
+    first_s: float
+    last_s: float
 
 
 class Chunker:
     """Collects tokens of one run. `deadline` is when `poll` has something to do, None while nothing is held."""
 
+    __slots__ = ("_first_at", "_gap", "_last_at", "_parts", "_ready", "_sent_at", "hold_until", "knobs")
+
     def __init__(self, knobs: Knobs) -> None:
         self.knobs = knobs
         self._parts: list[str] = []
         self._first_at = 0.0
+        self._last_at = 0.0
         self._ready = False
         self._sent_at = float("-inf")
         self._gap = knobs.delay_ms / 1000.0
@@ -61,8 +66,9 @@ class Chunker:
                 # What would be held and taken in the same breath.
                 self._sent_at = now
                 self.hold_until = now + self._gap
-                return Chunk(token, 1)
+                return Chunk(token, 1, now, now)
             self._first_at = now
+        self._last_at = now
         self._parts.append(token)
         knobs = self.knobs
         if len(self._parts) >= knobs.chunk_tokens or (knobs.flush_on_punctuation and ends_clause(token)):
@@ -87,7 +93,7 @@ class Chunker:
             self._ready = True
 
     def _take(self, now: float) -> Chunk:
-        chunk = Chunk("".join(self._parts), len(self._parts))
+        chunk = Chunk("".join(self._parts), len(self._parts), self._first_at, self._last_at)
         self._parts.clear()
         self._ready = False
         self._sent_at = now

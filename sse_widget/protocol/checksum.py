@@ -21,6 +21,8 @@ class Stated(msgspec.Struct, frozen=True):
 class Checksum:
     """`chars` counts code points, `crc32` covers the UTF-8 bytes (zlib's polynomial) of all that was added."""
 
+    __slots__ = ("chars", "crc32")
+
     def __init__(self) -> None:
         self.chars = 0
         self.crc32 = 0

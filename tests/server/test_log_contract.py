@@ -377,15 +377,15 @@ async def test_a_stream_is_unread_while_nobody_waits_for_it(bench):
     log = bench.log()
     stream_id = await created(log)
     bench.now += 7.0
-    assert (await log.info(stream_id)).unread_s == 7.0
+    assert (await log.info(stream_id)).unread_s == await log.unread_s(stream_id) == 7.0
     reading = asyncio.create_task(log.read(stream_id, 0, PATIENCE_S))
     await until_reading(log, stream_id)
     bench.now += 43.0
-    assert (await log.info(stream_id)).unread_s == 0.0
+    assert (await log.info(stream_id)).unread_s == await log.unread_s(stream_id) == 0.0
     reading.cancel()
     await asyncio.wait({reading})
     bench.now += 3.0
-    assert (await log.info(stream_id)).unread_s == 3.0
+    assert (await log.info(stream_id)).unread_s == await log.unread_s(stream_id) == 3.0
 
 
 async def test_unknown_streams(bench):
@@ -394,6 +394,7 @@ async def test_unknown_streams(bench):
         log.read("0" * 32, 0, 0),
         log.read("0" * 32, 0, PATIENCE_S),
         log.info("0" * 32),
+        log.unread_s("0" * 32),
         log.append("0" * 32, [delta("x")]),
         log.command("0" * 32, Stop("stopped")),
         log.traces("0" * 32, 1, 1),
@@ -632,7 +633,7 @@ async def test_readers_of_another_process_keep_a_stream_read(shared):
     reading = asyncio.create_task(other.read(stream_id, 0, PATIENCE_S))
     await until_reading(other, stream_id)
     await other.renew([])
-    assert (await log.info(stream_id)).unread_s == 0.0
+    assert (await log.info(stream_id)).unread_s == await log.unread_s(stream_id) == 0.0
     reading.cancel()
     await asyncio.wait({reading})
 

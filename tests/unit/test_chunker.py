@@ -96,29 +96,29 @@ def test_a_delta_goes_out_in_time() -> None:
     assert chunker.push("b", 10.2) is None
     assert chunker.deadline == 10.25
     assert chunker.poll(10.249) is None
-    assert chunker.poll(10.25) == Chunk("ab", 2)
+    assert chunker.poll(10.25) == Chunk("ab", 2, 10.0, 10.2)
     assert chunker.deadline is None
     assert chunker.poll(99.0) is None
 
 
 def test_tokens_join_a_delta_that_is_held_back() -> None:
     chunker = Chunker(Knobs(chunk_tokens=1, delay_ms=100))
-    assert chunker.push("a", 0.0) == Chunk("a", 1)
+    assert chunker.push("a", 0.0) == Chunk("a", 1, 0.0, 0.0)
     assert chunker.push("b", 0.02) is None
     assert chunker.push("c", 0.05) is None
     assert chunker.deadline == chunker.hold_until == 0.1
-    assert chunker.poll(0.1) == Chunk("bc", 2)
+    assert chunker.poll(0.1) == Chunk("bc", 2, 0.02, 0.05)
 
 
 def test_nothing_is_held_back_before_the_first_delta() -> None:
-    assert Chunker(Knobs(chunk_tokens=1, delay_ms=5000)).push("a", 0.0) == Chunk("a", 1)
+    assert Chunker(Knobs(chunk_tokens=1, delay_ms=5000)).push("a", 0.0) == Chunk("a", 1, 0.0, 0.0)
 
 
 def test_the_end_takes_what_is_left() -> None:
     chunker = Chunker(Knobs())
     assert chunker.finish(0.0) is None
     chunker.push("a", 0.0)
-    assert chunker.finish(0.0) == Chunk("a", 1)
+    assert chunker.finish(0.0) == Chunk("a", 1, 0.0, 0.0)
     assert chunker.finish(0.0) is None
 
 
@@ -151,7 +151,7 @@ def test_fewer_tokens_asked_for_in_the_middle_let_the_held_ones_go() -> None:
         assert chunker.push(token, 1.0) is None
     chunker.retune(Knobs(chunk_tokens=2, chunk_ms=10_000))
     assert chunker.deadline == 1.0
-    assert chunker.poll(1.0) == Chunk("abc", 3)
+    assert chunker.poll(1.0) == Chunk("abc", 3, 1.0, 1.0)
     assert texts(run(chunker, [(1.0, token) for token in "abcd"])) == ["ab", "cd"]
 
 

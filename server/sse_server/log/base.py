@@ -156,6 +156,9 @@ class EventLog(Protocol):
     async def info(self, stream_id: str) -> StreamInfo:
         """Return the state of a stream."""
 
+    async def unread_s(self, stream_id: str) -> float:
+        """Return how long nobody reads a stream: as `info` says, without the text that makes `info` dear."""
+
     async def command(self, stream_id: str, command: Command) -> None:
         """Send a command to whoever produces the stream, on any node."""
 

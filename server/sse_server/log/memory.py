@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
+from itertools import zip_longest
 from math import inf
 from sys import getsizeof
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ class _Stream:
 
     __slots__ = (
         "commands",
+        "deltas",
         "ended_at",
         "first",
         "frames",
@@ -67,7 +69,8 @@ class _Stream:
         self.frames: list[bytes] = []
         self.traces: list[Trace | None] = []
         self.size = 0
-        self.text: list[str] | None = []
+        self.text: str | None = ""
+        self.deltas: list[str] = []
         self.text_size = 0
         self.text_seq = 0
         self.ended_at: float | None = None
@@ -87,8 +90,11 @@ class _Stream:
         """The text so far, empty where none is kept."""
         if self.text is None:
             return ""
-        self.text[:] = ["".join(self.text)]  # the next time, what is joined now is one piece
-        return self.text[0]
+        if self.deltas:
+            # Few ask for it, so its JSON is read then, and not with each event.
+            self.text += "".join(map(text_of, self.deltas))
+            self.deltas.clear()
+        return self.text
 
     @property
     def last(self) -> int:
@@ -103,10 +109,9 @@ class _Stream:
         self.traces.append(trace)
         self.size += _cost(frame, trace)
         if event.event == TEXT and self.text is not None:
-            text = text_of(event.data)
-            self.text.append(text)
+            self.deltas.append(event.data)
             self.text_seq = seq
-            self.text_size += getsizeof(text)
+            self.text_size += getsizeof(event.data)
             if self.text_size > MAX_TEXT_BYTES:
                 self.drop_text()
         return frame
@@ -114,11 +119,15 @@ class _Stream:
     def drop_text(self) -> None:
         """Keep no text so far from now on: a part of it would be a wrong one."""
         self.text = None
+        self.deltas.clear()
         self.text_size = 0
         self.text_seq = 0
 
     def trim(self, target: int) -> None:
         """Let the oldest events go until the stream has this size."""
+        text = self.whole_text
+        if text:
+            self.text_size = getsizeof(text)  # less than what its deltas took
         if not text_fits(self.text_size, target):
             self.drop_text()
         gone = 0
@@ -191,11 +200,9 @@ class MemoryLog:
         frames = []
         append_ns = int(self._clock() * 1e9)
         size = stream.size + stream.text_size
-        known = len(origins)
-        for index, event in enumerate(events):
+        for event, origin in zip_longest(events, origins):
             if stream.ended_at is not None:
                 raise ValueError("the stream has ended; nothing can follow its terminal event")
-            origin = origins[index] if index < known else None
             trace = None if origin is None else Trace(origin.model_first, origin.model_last, origin.chunk, append_ns)
             frames.append(stream.append(event, trace))
             if event.event in TERMINAL:
@@ -275,9 +282,16 @@ class MemoryLog:
             ended=stream.ended_at is not None,
             text=stream.whole_text,
             text_seq=stream.text_seq,
-            unread_s=0.0 if stream.readers else self._clock() - stream.read_at,
+            unread_s=self._unread_s(stream),
             text_whole=stream.text is not None,
         )
+
+    async def unread_s(self, stream_id: str) -> float:
+        """See EventLog.unread_s."""
+        return self._unread_s(self._get(stream_id))
+
+    def _unread_s(self, stream: _Stream) -> float:
+        return 0.0 if stream.readers else self._clock() - stream.read_at
 
     async def command(self, stream_id: str, command: Command) -> None:
         """See EventLog.command."""

@@ -119,6 +119,11 @@ class RedisLog:
             text_whole=bool(reply[10]),
         )
 
+    async def unread_s(self, stream_id: str) -> float:
+        """See EventLog.unread_s."""
+        reply = await self._calls.ask("INFO", stream_id, self._calls.time(), 0)
+        return self._reader.unread_s(stream_id, reply[8] / 1000)
+
     async def command(self, stream_id: str, command: Command) -> None:
         """See EventLog.command."""
         await self._calls.ask("COMMAND", stream_id, msgspec.json.encode(command))

@@ -152,6 +152,10 @@ class SqliteLog:
         unread_s = 0.0 if live is not None and live.readers else max(0.0, self._clock() - read_at)
         return msgspec.structs.replace(info, unread_s=unread_s)
 
+    async def unread_s(self, stream_id: str) -> float:
+        """See EventLog.unread_s; of the text, `info` reads only what is new."""
+        return (await self.info(stream_id)).unread_s
+
     async def command(self, stream_id: str, command: Command) -> None:
         """See EventLog.command."""
         live = self._live.get(stream_id)

@@ -8,7 +8,7 @@ import os
 import msgspec
 from tornado.httpserver import HTTPServer
 
-from rig.rivals.words import announce, flat, listening, paced
+from rig.rivals.words import announce, flat, listening, paced, stamp
 from rig.serving import Served
 from sse_server.app import Server
 from sse_server.config import Config
@@ -39,6 +39,16 @@ class Speaking:
         """Nothing is held."""
 
 
+class Pacing:
+    """What `paced` makes, as a source: one generator, as the other servers have."""
+
+    def tokens(self, _request):
+        return paced(lambda: Token(stamp()))
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
 LOUD_BYTES = int(os.environ.get("RIVAL_LOUD_BYTES", "0"))
 
 
@@ -62,8 +72,10 @@ async def main() -> None:
     listener = listening()
     http = HTTPServer(server.application(), **LIMITS)
     served = Served(server, http, listener.getsockname()[1])
-    for name, texts in {"flat": flat, "paced": paced, "shared": paced, "idle": nothing, "loud": loud}.items():
+    for name, texts in {"flat": flat, "idle": nothing, "loud": loud}.items():
         served.offer(name, Speaking(texts))
+    for name in ("paced", "shared"):
+        served.offer(name, Pacing())
     http.add_sockets([listener])
     announce(listener)
     await asyncio.Event().wait()

@@ -8,11 +8,12 @@ import random
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
+Item = TypeVar("Item")
 STREAM_ID = "0123456789abcdef" * 2
 COUNT = int(os.environ.get("RIVAL_COUNT", "4000"))
 RATE = float(os.environ.get("RIVAL_RATE", "50"))
@@ -34,13 +35,13 @@ async def flat() -> AsyncGenerator[str, None]:
         yield WORDS[index % kinds]
 
 
-async def paced(rate: float = RATE) -> AsyncGenerator[str, None]:
-    """Yield stamped texts, `rate` a second, for ever; a late one does not move the later ones."""
+async def paced(make: Callable[[], Item] = stamp, rate: float = RATE) -> AsyncGenerator[Item, None]:
+    """Yield what `make` makes, `rate` a second, for ever; a late one does not move the later ones."""
     loop = asyncio.get_running_loop()
     due = loop.time() + random.random() / rate
     while True:
         await asyncio.sleep(max(0.0, due - loop.time()))
-        yield stamp()
+        yield make()
         due += 1.0 / rate
 
 
